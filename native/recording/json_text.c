@@ -58,14 +58,22 @@ static char *put_quoted(char *out, uint32_t character) {
   return put_unit(out, 0xdc00 + (character & 0x3ff));
 }
 
-static char *put_ascii(char *out, uint8_t byte) {
-  /* letters of the short forms; 0: there is none */
+/* ASCII that is quoted. Eight bytes are copied and not as many as are used: that needs no branch. */
+static struct { char text[8]; uint8_t length; } quoted[128];
+
+static void make_quoted(void) {
   static const char letters[128] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n',   ['\f'] = 'f',
                                     ['\r'] = 'r', ['"'] = '"',  ['\\'] = '\\'};
-  if (letters[byte] == 0) return put_unit(out, byte);
-  *out++ = '\\';
-  *out++ = letters[byte];
-  return out;
+  for (unsigned byte = 0; byte < 128; byte++) {
+    char *const text = quoted[byte].text;
+    if (letters[byte] == 0) {
+      quoted[byte].length = (uint8_t)(put_unit(text, byte) - text);
+    } else {
+      text[0] = '\\';
+      text[1] = letters[byte];
+      quoted[byte].length = 2;
+    }
+  }
 }
 
 static char *put_invalid(char *out) {
@@ -81,8 +89,10 @@ static const struct { uint32_t first, last; } UNSEEN[] = {
     {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0001, 0xe0001}, {0xe0020, 0xe007f}};
 
 static bool is_unseen(uint32_t character) {
-  /* nearly all characters of real text */
-  if ((character > 0xad && character < 0x600) || (character > 0x206f && character < 0xfeff)) return false;
+  /* nearly all characters of real text: Latin to Cyrillic, boxes to Hangul, emoji; combined without branches */
+  if ((character - 0xae < 0x600 - 0xae) | (character - 0x2070 < 0xfeff - 0x2070) |
+      (character - 0x1d17b < 0xe0001 - 0x1d17b))
+    return false;
   for (size_t i = 0; i < sizeof UNSEEN / sizeof *UNSEEN && character >= UNSEEN[i].first; i++)
     if (character <= UNSEEN[i].last) return true;
   return false;
@@ -122,7 +132,43 @@ static char *put_character(char *out, const uint8_t **at, const uint8_t *end) {
 }
 
 static char *put_special(char *out, const uint8_t **at, const uint8_t *end) {
-  return **at < 0x80 ? put_ascii(out, *(*at)++) : put_character(out, at, end);
+  if (**at >= 0x80) return put_character(out, at, end);
+  const uint8_t byte = *(*at)++;
+  memcpy(out, quoted[byte].text, quoted[byte].length);
+  return out + quoted[byte].length;
+}
+
+/*
+ * The same if at least four bytes follow, and eight have room: the length of a character causes no branch. Terminals
+ * get text in which lengths change with every character, so that the processor would predict them wrongly.
+ */
+static inline char *put_special_quickly(char *out, const uint8_t **at, const uint8_t *end) {
+  /* of characters by the upper four bits of the first byte, from C0 on: the length, and the bits that show it */
+  static const struct { uint32_t mask, bits; uint8_t length, shift; } forms[4] = {
+      {0xe0c00000, 0xc0800000, 2, 16}, {0xe0c00000, 0xc0800000, 2, 16},
+      {0xf0c0c000, 0xe0808000, 3, 8}, {0xf8c0c0c0, 0xf0808080, 4, 0}};
+  const uint8_t lead = **at;
+  if (lead < 0x80) {
+    memcpy(out, quoted[lead].text, 8);
+    ++*at;
+    return out + quoted[lead].length;
+  }
+  const uint8_t *const byte = *at;
+  const uint32_t word = (uint32_t)byte[0] << 24 | (uint32_t)byte[1] << 16 | (uint32_t)byte[2] << 8 | byte[3];
+  if (lead < 0xc2) return put_character(out, at, end);
+  const unsigned form = (lead >> 4) - 12u;
+  const uint32_t bits = word >> forms[form].shift;
+  const uint32_t character =
+      ((bits & 0x3f) | (bits & 0x3f00) >> 2 | (bits & 0x3f0000) >> 4 | (bits & 0x7000000) >> 6) &
+      ((UINT32_C(1) << (forms[form].length * 5 + 1)) - 1);
+  /* excludes encodings that are too long */
+  static const uint32_t least[4] = {0x80, 0x80, 0x800, 0x10000};
+  const bool is_valid = ((word & forms[form].mask) == forms[form].bits) & (character >= least[form]) &
+                        (character <= 0x10ffff) & (character - 0xd800 >= 0x800);
+  if (!is_valid || is_unseen(character)) return put_character(out, at, end);
+  memcpy(out, byte, 4);
+  *at += forms[form].length;
+  return out + forms[form].length;
 }
 
 /* `out` has room for MOST_PER_BYTE times the length. Returns the end of the text. */
@@ -136,8 +182,7 @@ static char *put_text(char *out, const uint8_t *bytes, size_t length) {
     out += plain;
     if (found == 0) continue;
     /* they often come in a row */
-    do out = put_special(out, &at, end);
-    while (at < end && !is_plain(*at));
+    while (end - at >= 8 && !is_plain(*at)) out = put_special_quickly(out, &at, end);
   }
   while (at < end) {
     if (is_plain(*at))
@@ -164,4 +209,25 @@ static napi_value js_json_text(napi_env env, napi_callback_info info) {
   return js_int(env, put_text((char *)out + at, bytes, length) - (char *)out);
 }
 
-void json_text_exports(napi_env env, napi_value exports) { export_function(env, exports, "jsonText", js_json_text); }
+/*
+ * copyBytes(bytes, out, at): copies them to index `at` of `out`. In JavaScript, a copy to shared memory is made word by
+ * word, as if another thread read it meanwhile.
+ */
+static napi_value js_copy_bytes(napi_env env, napi_callback_info info) {
+  napi_value args[3];
+  void *bytes, *out;
+  size_t length, room;
+  uint32_t at;
+  if (!get_args(env, info, 3, args) || !get_bytes(env, args[0], 1, &bytes, &length) ||
+      !get_bytes(env, args[1], 1, &out, &room) || napi_get_value_uint32(env, args[2], &at) != napi_ok)
+    return NULL;
+  if (at <= room && length <= room - at) memcpy((char *)out + at, bytes, length);
+  return NULL;
+}
+
+void json_text_exports(napi_env env, napi_value exports) {
+  static uv_once_t once = UV_ONCE_INIT;
+  uv_once(&once, make_quoted);
+  export_function(env, exports, "jsonText", js_json_text);
+  export_function(env, exports, "copyBytes", js_copy_bytes);
+}

@@ -16,8 +16,9 @@
  * The memory grows from nothing to TEE_BYTES, and is freed when nothing has passed for TEE_WAIT_MS after a flood. An
  * array that is emptied at once needs no wrapping as a ring would, and after keys only the first page of it is in use.
  *
- * Any thread that passes bytes may use a tee. The lock is held during the system call that passes them: otherwise an
- * echo could be recorded before its key, by another thread.
+ * Any thread that passes bytes may use a tee. `passing` is locked during the system call that passes them: otherwise an
+ * echo could be recorded before its key, by another thread. `lock` protects the records, so JavaScript takes them while
+ * such a call runs: to wait for each other, two threads need more CPU time than for copying the bytes.
  */
 #include "telpty.h"
 
@@ -27,8 +28,8 @@
 /* Precedes the bytes of a record: their length with the direction, and the us since the first record. */
 #define HEADER_BYTES 8
 
-/* The most that waits, headers included: two full buffers of a flood are taken while two more pass. */
-#define TEE_BYTES (256 * 1024)
+/* The most that waits, headers included: four full buffers of a flood are taken while four more pass. */
+#define TEE_BYTES (512 * 1024)
 
 /* With this much JavaScript is called at once. Calls for each buffer of a flood would take more of the CPU. */
 #define URGENT_BYTES (TEE_BYTES / 2)
@@ -42,14 +43,25 @@
 
 #define OUTPUT_BIT (UINT32_C(1) << 31)
 
+/*
+ * Bytes in the direction of the last record are added to it until this time after its beginning, in us. A flood passes
+ * some KB at a time. In JavaScript each record costs more than all of its bytes. On a screen the time is not visible.
+ */
+#define MERGE_US 2000
+
 struct tee {
   struct conn *conn;
   unsigned directions; /* enum direction; changed only while nothing passes */
   struct link waiting; /* in state->tees.waiting while JavaScript has to be called, or memory may have to be freed */
+  uv_mutex_t passing;  /* from tee_begin() to tee_end(); locked before `lock` */
   uv_mutex_t lock;     /* of the rest */
+  bool reserved;       /* tee_begin() has made room */
   char *memory;        /* NULL: none */
   size_t capacity, length;
   uint64_t began; /* the time of the first record, by uv_hrtime() */
+  size_t last;    /* where the last record begins; its direction, and its time in us since the first one */
+  enum direction last_direction;
+  uint64_t last_us;
 };
 
 /* Numbers in records are little-endian on every machine. */
@@ -76,10 +88,13 @@ static bool make_room(struct tee *tee, size_t length) {
  */
 bool tee_begin(struct tee *tee, enum direction direction, size_t length) {
   if (tee == NULL || (tee->directions & direction) == 0) return true;
+  uv_mutex_lock(&tee->passing);
   uv_mutex_lock(&tee->lock);
-  if (make_room(tee, length)) return true;
+  tee->reserved = make_room(tee, length);
+  const bool has_room = tee->reserved;
   uv_mutex_unlock(&tee->lock);
-  return false;
+  if (!has_room) uv_mutex_unlock(&tee->passing);
+  return has_room;
 }
 
 static void deliver_in_time(uv_timer_t *timer);
@@ -119,32 +134,49 @@ static void notify(struct tee *tee, size_t before) {
   struct tees *tees = &tee->conn->state->tees;
   const uv_thread_t self = uv_thread_self();
   uv_mutex_lock(&tees->lock);
+  /* During a flood it waits already, to have its memory freed: see wait_again(). */
+  const bool is_scheduled = tee->waiting.next != NULL && (!urgent || tees->urgent);
   list_add(&tees->waiting, &tee->waiting);
   tees->urgent |= urgent;
-  if (uv_thread_equal(&self, &tees->thread))
+  if (is_scheduled) {
+    /* nothing to do */
+  } else if (uv_thread_equal(&self, &tees->thread)) {
     schedule(tees);
-  else
+  } else {
     uv_async_send(&tees->wake_loop);
+  }
   uv_mutex_unlock(&tees->lock);
+}
+
+/* Adds a record, or adds to the last one. There is room. */
+static void add(struct tee *tee, enum direction direction, const char *bytes, size_t length) {
+  const uint64_t now = uv_hrtime();
+  if (tee->length == 0) tee->began = now;
+  const uint64_t us = (now - tee->began) / 1000;
+  if (tee->length == 0 || direction != tee->last_direction || us - tee->last_us >= MERGE_US) {
+    tee->last = tee->length;
+    tee->last_direction = direction;
+    tee->last_us = us;
+    put_number(tee->memory + tee->last + 4, us < UINT32_MAX ? (uint32_t)us : UINT32_MAX);
+    tee->length += HEADER_BYTES;
+  }
+  memcpy(tee->memory + tee->length, bytes, length);
+  tee->length += length;
+  const uint32_t whole = (uint32_t)(tee->length - tee->last - HEADER_BYTES);
+  put_number(tee->memory + tee->last, whole | (direction == OUTPUT ? OUTPUT_BIT : 0));
 }
 
 /* `length` bytes have passed. */
 void tee_end(struct tee *tee, enum direction direction, const char *bytes, size_t length) {
   if (tee == NULL || (tee->directions & direction) == 0) return;
+  uv_mutex_lock(&tee->lock);
   const size_t before = tee->length;
-  if (length > 0) {
-    const uint64_t now = uv_hrtime();
-    if (before == 0) tee->began = now;
-    const uint64_t us = (now - tee->began) / 1000;
-    char *at = tee->memory + before;
-    put_number(at, (uint32_t)length | (direction == OUTPUT ? OUTPUT_BIT : 0));
-    put_number(at + 4, us < UINT32_MAX ? (uint32_t)us : UINT32_MAX);
-    memcpy(at + HEADER_BYTES, bytes, length);
-    tee->length = before + HEADER_BYTES + length;
-  }
+  if (length > 0) add(tee, direction, bytes, length);
+  tee->reserved = false;
   /* Also if nothing has passed, and tee_begin() has allocated memory that is to be freed. */
   if (length > 0 || tee->capacity > KEPT_BYTES) notify(tee, before);
   uv_mutex_unlock(&tee->lock);
+  uv_mutex_unlock(&tee->passing);
 }
 
 static struct tee *next_waiting(struct tees *tees, struct link *list) {
@@ -158,11 +190,14 @@ static struct tee *next_waiting(struct tees *tees, struct link *list) {
   return tee;
 }
 
-/* Whether nothing waits. Then the memory is freed: it would stay until the next key. */
+/*
+ * Whether nothing waits. Then the memory is freed: it would stay until the next key. If bytes are passing, tee_end()
+ * will see to it.
+ */
 static bool free_if_empty(struct tee *tee) {
   uv_mutex_lock(&tee->lock);
   const bool is_empty = tee->length == 0;
-  if (is_empty) {
+  if (is_empty && !tee->reserved) {
     free(tee->memory);
     tee->memory = NULL;
     tee->capacity = 0;
@@ -226,6 +261,7 @@ size_t tee_memory(struct tee *tee) {
 void tee_free(struct tee *tee) {
   if (tee == NULL) return;
   uv_mutex_destroy(&tee->lock);
+  uv_mutex_destroy(&tee->passing);
   free(tee->memory);
   free(tee);
 }
@@ -233,7 +269,12 @@ void tee_free(struct tee *tee) {
 static struct tee *tee_new(struct conn *c) {
   struct tee *tee = calloc(1, sizeof *tee);
   if (tee == NULL) return NULL;
+  if (uv_mutex_init(&tee->passing) < 0) {
+    free(tee);
+    return NULL;
+  }
   if (uv_mutex_init(&tee->lock) < 0) {
+    uv_mutex_destroy(&tee->passing);
     free(tee);
     return NULL;
   }

@@ -370,6 +370,12 @@ export interface Addon {
    */
   jsonText(bytes: Uint8Array, out: Uint8Array, at: number): number;
 
+  /**
+   * Copies bytes to index `at` of `out`, which must have room. `out` may be shared memory: V8 copies to that word by
+   * word, which takes several times as long.
+   */
+  copyBytes(bytes: Uint8Array, out: Uint8Array, at: number): void;
+
   /** Reaps the children that have ended and that nothing in this thread waits for. Returns how many. */
   reapOrphans(pids: Int32Array): number;
   /** For tests: whether programs started from now on are watched by pidfd (if the system has it) or by SIGCHLD. */

@@ -37,13 +37,16 @@ export type Step =
 export type ThreadOrder =
   /** Repairs the files of the directory now, and deletes files from time to time. */
   | { readonly type: 'directory'; readonly directory: string; readonly retention: Retention }
-  | { readonly type: 'batch'; readonly steps: readonly Step[]; readonly data: Uint8Array<ArrayBuffer> };
+  | { readonly type: 'batch'; readonly steps: readonly Step[]; readonly data: BatchMemory | undefined };
+
+/** The bytes of a batch. The sessions use the memory again when the batch is written. */
+export type BatchMemory = Uint8Array<SharedArrayBuffer>;
 
 /** From the thread. */
 export type ThreadReport =
   | { readonly type: 'begun'; readonly id: number; readonly file: string }
-  /** A batch was written. Batches are reported in their order. Returns its memory. */
-  | { readonly type: 'written'; readonly memory: ArrayBuffer }
+  /** A batch was written, while {@link WANTS_REPORTS} is 1. */
+  | { readonly type: 'written' }
   /** The recording has ended; `problem`: by an error. */
   | {
       readonly type: 'ended';
@@ -56,7 +59,7 @@ export type ThreadReport =
 
 /** What the thread gets when it starts. */
 export interface ThreadStart {
-  /** The numbers at {@link OBEYED}, {@link BUSY} and {@link PROGRESS}. */
+  /** The numbers at {@link OBEYED}, {@link BUSY}, {@link PROGRESS} and {@link WANTS_REPORTS}. */
   readonly state: SharedArrayBuffer;
   /** For {@link ThreadOrder} and {@link ThreadReport}. */
   readonly port: MessagePort;
@@ -68,3 +71,7 @@ export const OBEYED = 0;
 export const BUSY = 1;
 /** Changes with each order and each file. A disk that does not answer stops it. */
 export const PROGRESS = 2;
+/** 1 while sessions wait for batches to be written. Set before the batch that they wait for is sent. */
+export const WANTS_REPORTS = 3;
+/** The size of these numbers. */
+export const STATE_BYTES = 16;

@@ -11,6 +11,7 @@ import {
   type ThreadOrder,
   type ThreadReport,
   type ThreadStart,
+  WANTS_REPORTS,
 } from './recorder-messages.ts';
 import {
   createPart,
@@ -34,7 +35,7 @@ const TURN_MS = 20;
 const { state: memory, port } = workerData as ThreadStart;
 const state = new Int32Array(memory);
 
-const report = (message: ThreadReport, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
+const report = (message: ThreadReport): void => port.postMessage(message);
 
 /** Works, and lets the sessions see it. */
 function work(action: () => void): void {
@@ -236,7 +237,9 @@ function begin(step: Step & { type: 'begin' }): void {
   }
 }
 
-function write(steps: readonly Step[], data: Uint8Array<ArrayBuffer>): void {
+const NO_DATA = new Uint8Array(0);
+
+function write(steps: readonly Step[], data: Uint8Array): void {
   // One recording after the other, so that they can use the same memory.
   const parts = new Map<number, Step[]>();
   for (const step of steps) {
@@ -253,12 +256,11 @@ function write(steps: readonly Step[], data: Uint8Array<ArrayBuffer>): void {
     file.flush();
     Atomics.add(state, PROGRESS, 1);
   }
-  report({ type: 'written', memory: data.buffer }, [data.buffer]);
 }
 
 function obey(order: ThreadOrder): void {
   if (order.type === 'batch') {
-    write(order.steps, order.data);
+    write(order.steps, order.data ?? NO_DATA);
     return;
   }
   const known = directories.get(order.directory);
@@ -270,4 +272,5 @@ port.on('message', (order: ThreadOrder) => {
   work(() => obey(order));
   Atomics.add(state, OBEYED, 1);
   Atomics.notify(state, OBEYED);
+  if (order.type === 'batch' && Atomics.load(state, WANTS_REPORTS) === 1) report({ type: 'written' });
 });

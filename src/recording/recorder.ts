@@ -5,30 +5,39 @@
  * each recording and for all. A session whose recording is full has to pause. If the thread then makes no progress for
  * {@link STALL_MS}, full recordings are given up, and their sessions continue.
  *
+ * The memory of batches is shared with the thread, and the thread counts the orders that it has obeyed. So this thread
+ * sees which batches are written without a message for each, which would wake it up. Only a session that is paused
+ * needs a message.
+ *
  * Rejected: a stream of `node:fs` for each recording. Four writes that hang would stop all name look-ups and file reads
  * of the process, since they share the four threads of libuv.
  */
 import { dirname, join } from 'node:path';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { TelptyError } from '../errors.ts';
+import { loadAddon } from '../native/load.ts';
 import { ownFile, ownPackage } from '../package.ts';
 import {
+  type BatchMemory,
   BUSY,
   OBEYED,
   PROGRESS,
+  STATE_BYTES,
   type Step,
   type ThreadOrder,
   type ThreadReport,
   type ThreadStart,
+  WANTS_REPORTS,
 } from './recorder-messages.ts';
 import type { RecordingFormat, RecordingHeader } from './recording.ts';
 import type { Retention } from './recording-directory.ts';
 
 /** How long output waits for more before the thread gets it, in milliseconds. */
 const FLUSH_MS = 50;
-/** A batch of this size is sent at once, in bytes. */
-const BATCH_BYTES = 256 * 1024;
+/** A batch of this size is sent at once, in bytes. Everything that the fast path copies at once has room in one. */
+const BATCH_BYTES = 512 * 1024;
 const FIRST_BATCH_BYTES = 4096;
+const LARGEST_SMALL_BATCH = 64 * 1024;
 /** How much memory of written batches is kept for the next ones, in batches. New memory costs a fault for each page. */
 const SPARE_BATCHES = 4;
 /** How much of one recording, and of all, may wait to be written before sessions pause, in bytes. */
@@ -154,6 +163,13 @@ interface DirectoryUse {
   readonly report: (type: 'repaired' | 'deleted', files: readonly string[]) => void;
 }
 
+/** A batch that the thread has got: the number of its order, what each recording has in it, and its memory. */
+interface SentBatch {
+  readonly order: number;
+  readonly sizes: ReadonlyMap<number, number>;
+  readonly data: BatchMemory | undefined;
+}
+
 /** What all recordings of this process have in common. */
 export class RecorderThread {
   readonly #recordings = new Map<number, LiveRecording>();
@@ -161,14 +177,15 @@ export class RecorderThread {
   #thread: RunningThread | undefined;
   #lastId = 0;
   #steps: Step[] = [];
-  #data: Buffer<ArrayBuffer> | undefined;
+  #data: BatchMemory | undefined;
   #used = 0;
   #batchBytes = FIRST_BATCH_BYTES;
-  readonly #spare: ArrayBuffer[] = [];
+  readonly #spare: BatchMemory[] = [];
   #timer: NodeJS.Timeout | undefined;
-  /** What each recording has in this batch, and in those that were sent and are not written yet, in bytes. */
+  /** What each recording has in this batch, in bytes. */
   #sizes = new Map<number, number>();
-  #unwritten: ReadonlyMap<number, number>[] = [];
+  /** Batches that were sent and are not written yet, the oldest first. */
+  #unwritten: SentBatch[] = [];
   /** Bytes that wait to be written, of all recordings. */
   #waiting = 0;
   /** Recordings whose sessions have ended. */
@@ -205,43 +222,55 @@ export class RecorderThread {
     this.#sizes.set(recording.id, (this.#sizes.get(recording.id) ?? 0) + size);
     recording.waiting += size;
     this.#waiting += size;
+    this.#collectWritten();
     if (recording.waiting >= MOST_WAITING || this.#waiting >= MOST_WAITING_IN_ALL) {
       recording.isPaused = true;
+      this.#running().wantReports(true);
       this.#flush();
       this.watch();
-    } else this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS).unref();
+    } else this.#timer ??= setTimeout(this.#inTime, FLUSH_MS).unref();
   }
+
+  readonly #inTime = (): void => {
+    this.#timer = undefined;
+    this.#flush();
+  };
 
   /** Adds data to the batch. */
   data(recording: LiveRecording, type: 'output' | 'input', bytes: Uint8Array, encoding: string, time: number): void {
     if (this.#data !== undefined && this.#used + bytes.length > this.#data.length) this.#flush();
     this.#data ??= this.#memory(Math.max(this.#batchBytes, bytes.length));
-    this.#data.set(bytes, this.#used);
+    const native = loadAddon();
+    if (native === undefined) this.#data.set(bytes, this.#used);
+    else native.copyBytes(bytes, this.#data, this.#used);
     const from = this.#used;
     this.#used += bytes.length;
     const step: Step = { type, id: recording.id, time, from, to: this.#used, encoding };
     this.step(recording, step, bytes.length + STEP_BYTES);
   }
 
-  #memory(length: number): Buffer<ArrayBuffer> {
-    const spare = length === BATCH_BYTES ? this.#spare.pop() : undefined;
-    return spare === undefined ? Buffer.allocUnsafeSlow(length) : Buffer.from(spare);
+  #memory(length: number): BatchMemory {
+    // Memory of other sizes could not be used again.
+    const whole = length > LARGEST_SMALL_BATCH ? Math.max(length, BATCH_BYTES) : length;
+    const spare = whole === BATCH_BYTES ? this.#spare.pop() : undefined;
+    return spare ?? new Uint8Array(new SharedArrayBuffer(whole));
   }
 
+  /** Sends the batch. The timer goes on: floods fill many batches in its time, and the next one may be small. */
   #flush(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
     if (this.#steps.length === 0) return;
-    const data = this.#data ?? Buffer.allocUnsafeSlow(0);
-    // A flood gets large batches, and a key a small one.
-    this.#batchBytes = this.#used * 2 > data.length ? Math.min(data.length * 4, BATCH_BYTES) : FIRST_BATCH_BYTES;
     const steps = this.#steps;
-    this.#unwritten.push(this.#sizes);
+    const sizes = this.#sizes;
+    const data = this.#data;
+    // A flood gets large batches, and a key a small one.
+    const length = data?.length ?? 0;
+    this.#batchBytes = this.#used * 2 > length ? Math.min(length * 4, BATCH_BYTES) : FIRST_BATCH_BYTES;
     this.#steps = [];
     this.#sizes = new Map();
     this.#data = undefined;
     this.#used = 0;
-    this.#running().send({ type: 'batch', steps, data: new Uint8Array(data.buffer) }, [data.buffer]);
+    const order = this.#running().send({ type: 'batch', steps, data });
+    this.#unwritten.push({ order, sizes, data });
   }
 
   /** The thread; it is started if it has not been, or has failed. */
@@ -263,10 +292,8 @@ export class RecorderThread {
         this.#recordings.get(message.id)?.user.begun(message.file);
         return;
       case 'written':
-        if (message.memory.byteLength === BATCH_BYTES && this.#spare.length < SPARE_BATCHES) {
-          this.#spare.push(message.memory);
-        }
-        this.#written();
+        this.#collectWritten();
+        this.#resume();
         return;
       case 'ended': {
         const recording = this.#recordings.get(message.id);
@@ -300,19 +327,38 @@ export class RecorderThread {
     recording.user.ended({ file, size, problem });
   }
 
-  /** The oldest batch was written. */
-  #written(): void {
-    for (const [id, bytes] of this.#unwritten.shift() ?? []) {
-      this.#waiting -= bytes;
-      const recording = this.#recordings.get(id);
-      if (recording !== undefined) recording.waiting -= bytes;
+  /** Frees the memory of batches that the thread has written, and the room that they have taken. */
+  #collectWritten(): void {
+    const unwritten = this.#unwritten;
+    let [oldest] = unwritten;
+    if (oldest === undefined) return;
+    const { obeyed } = this.#thread!;
+    for (; oldest !== undefined && oldest.order <= obeyed; [oldest] = unwritten) {
+      unwritten.shift();
+      for (const [id, bytes] of oldest.sizes) {
+        this.#waiting -= bytes;
+        const recording = this.#recordings.get(id);
+        if (recording !== undefined) recording.waiting -= bytes;
+      }
+      if (oldest.data?.length === BATCH_BYTES && this.#spare.length < SPARE_BATCHES) this.#spare.push(oldest.data);
     }
+  }
+
+  /** Resumes sessions whose recordings have room again. */
+  #resume(): void {
     if (this.#waiting > MOST_WAITING_IN_ALL / 2) return;
+    let isAnyPaused = false;
     for (const recording of this.#recordings.values()) {
-      if (!recording.isPaused || recording.waiting > MOST_WAITING / 2) continue;
+      if (!recording.isPaused) continue;
+      if (recording.waiting > MOST_WAITING / 2) {
+        isAnyPaused = true;
+        continue;
+      }
       recording.isPaused = false;
       recording.user.room();
+      isAnyPaused ||= recording.isPaused;
     }
+    if (!isAnyPaused) this.#thread?.wantReports(false);
   }
 
   /** Gives up recordings that wait for the thread, if it makes no progress. */
@@ -377,7 +423,7 @@ export class RecorderThread {
 class RunningThread {
   readonly #worker: Worker;
   readonly #port: MessagePort;
-  readonly #state = new Int32Array(new SharedArrayBuffer(12));
+  readonly #state = new Int32Array(new SharedArrayBuffer(STATE_BYTES));
   readonly #reported: (message: ThreadReport) => void;
   /** Orders that were sent. */
   #sent = 0;
@@ -414,17 +460,29 @@ class RunningThread {
     else this.#port.unref();
   }
 
-  send(order: ThreadOrder, transfer: ArrayBuffer[] = []): void {
+  /** How many orders the thread has obeyed. */
+  get obeyed(): number {
+    return Atomics.load(this.#state, OBEYED);
+  }
+
+  /** Whether the thread is to report each batch that it has written. */
+  wantReports(isWanted: boolean): void {
+    Atomics.store(this.#state, WANTS_REPORTS, isWanted ? 1 : 0);
+  }
+
+  /** @returns the number of the order. */
+  send(order: ThreadOrder): number {
     this.#sent++;
     if (order.type === 'batch') this.#lastBatch = this.#sent;
-    this.#port.postMessage(order, transfer);
+    this.#port.postMessage(order);
+    return this.#sent;
   }
 
   /** Blocks until all batches are written. @returns false if the disk does not answer. */
   finish(): boolean {
     const state = this.#state;
     for (;;) {
-      const obeyed = Atomics.load(state, OBEYED);
+      const { obeyed } = this;
       if (obeyed >= this.#lastBatch) break;
       const { progress } = this;
       const timeout = progress === 0 ? START_MS : STALL_MS;

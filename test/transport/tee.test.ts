@@ -205,3 +205,21 @@ test('the memory is freed after a flood, without any other event', async () => {
   assert.ok(most > 4096 && most <= addon().teeBytes, `${most} bytes`);
   assert.ok(seen.length > 0);
 });
+
+test('pieces of a flood that pass soon after each other are one record', async () => {
+  const flood = `head -c 8000000 /dev/zero | tr '\\0' x; printf end`;
+  await using ends = await rig(
+    `stty raw -echo; printf ready; dd bs=1 count=1 2>/dev/null >/dev/null; ${flood}; exec sleep 1000`,
+  );
+  const { connection, client, received } = ends;
+  await untilTrue(() => received().toString() === 'ready');
+  let longest = 0;
+  connection.copyPassed(Direction.OUTPUT, () => {
+    for (const { text } of take(connection)) longest = Math.max(longest, text.length);
+  });
+  connection.openFastPath(true);
+  client.write('k');
+  await untilTrue(() => received().subarray(-3).toString() === 'end');
+  // The most that passes at once.
+  assert.ok(longest > 64 * 1024, `${longest} bytes`);
+});
