@@ -3,6 +3,7 @@
 import { TelptyError } from '../errors.ts';
 import { ownPackage } from '../package.ts';
 import { escapeText } from '../shells/output/escape.ts';
+import { usage } from './options/usage.ts';
 import type { ServeSettings } from './serve/settings.ts';
 
 /** Whether an unexpected error is printed with its stack; the log level decides. */
@@ -12,7 +13,7 @@ async function run(argv: readonly string[]): Promise<void> {
   const [first, ...rest] = argv;
   switch (first) {
     case undefined:
-      throw await usage('no command given (telpty help lists them)');
+      throw usage('no command given (telpty help lists them)');
     case '-V':
     case '--version':
       process.stdout.write(`${ownPackage()?.version}\n`);
@@ -82,14 +83,9 @@ async function runPlay(argv: readonly string[]): Promise<void> {
 }
 
 async function runRender(argv: readonly string[]): Promise<void> {
-  const { parseRender } = await import('./render/settings.ts');
-  const settings = parseRender(argv);
-  if (settings === 'help') {
-    process.stdout.write(await help(['render']));
-    return;
-  }
+  // In one part, unlike the others: it needs little more than its options.
   const { runRender: run } = await import('./render/render.ts');
-  await run(settings);
+  if ((await run(argv)) === 'help') process.stdout.write(await help(['render']));
 }
 
 async function runCheck(argv: readonly string[]): Promise<void> {
@@ -115,31 +111,14 @@ async function runCompletion(argv: readonly string[]): Promise<void> {
  * Loaded late: the tables of all options, and the code that checks their values, take most of the time of `--version`.
  */
 async function help([name]: readonly string[]): Promise<string> {
-  const [{ commandHelp, overview }, { commands }] = await Promise.all([
-    import('./help/help.ts'),
-    import('./help/command-table.ts'),
-  ]);
-  if (name === undefined || name === 'help' || name === '-h' || name === '--help') return overview();
-  const command = commands.get(name);
-  if (command === undefined) throw await unknown(name);
-  return commandHelp(command);
+  const { helpOf } = await import('./help/help.ts');
+  return helpOf(name);
 }
 
-/** The error about an unknown word in the place of a command, or of one of the few options without a command. */
+/** The error about an unknown word in the place of a command. */
 async function unknown(word: string): Promise<TelptyError> {
-  const [{ commands }, { nearest }] = await Promise.all([
-    import('./help/command-table.ts'),
-    import('../suggestion.ts'),
-  ]);
-  const isOption = word.startsWith('-');
-  const similar = nearest(word, isOption ? ['--help', '--version'] : [...commands.keys(), 'help']);
-  const advice = similar === undefined ? 'telpty help lists the commands' : `did you mean ${similar}?`;
-  return usage(`unknown ${isOption ? 'option' : 'command'} ${escapeText(word, 60)} (${advice})`);
-}
-
-async function usage(message: string): Promise<TelptyError> {
-  const values = await import('./options/values.ts');
-  return values.usage(message);
+  const { unknownCommand } = await import('./help/help.ts');
+  return unknownCommand(word);
 }
 
 /** Prints the error in one line, and exits. */

@@ -5,6 +5,7 @@ import { RECORDING_FORMATS } from '../../recording/recording.ts';
 import { escapeText } from '../../shells/output/escape.ts';
 import { nearest } from '../../suggestion.ts';
 import { flag, helpOption, type OptionSection, type OptionTable } from '../options/options.ts';
+import { usage } from '../options/usage.ts';
 import * as values from '../options/values.ts';
 
 const networkOptions = {
@@ -120,7 +121,7 @@ export function telnetOptions(value: string): readonly number[] {
     const similar = nearest(word, Object.values(Option).map(optionName));
     const advice =
       similar === undefined ? 'write a name such as GMCP, or a number from 0 to 255' : `did you mean ${similar}?`;
-    throw values.usage(`'${escapeText(word, 60)}' is not a Telnet option (${advice})`);
+    throw usage(`'${escapeText(word, 60)}' is not a Telnet option (${advice})`);
   });
 }
 
@@ -130,7 +131,7 @@ export function escapeCharacter(value: string): number | undefined {
   if (value === '^?') return 0x7f;
   if (/^\^[@-_a-z]$/.test(value)) return value.toUpperCase().charCodeAt(1) & 0x1f;
   if (/^[!-~]$/.test(value)) return value.charCodeAt(0);
-  throw values.usage("is not a key: write one character, ^ and a letter, or 'none'");
+  throw usage("is not a key: write one character, ^ and a letter, or 'none'");
 }
 
 /** A byte as `stty` shows it: `^]`. */

@@ -4,7 +4,8 @@ import type { RecordingFormat } from '../../recording/recording.ts';
 import { machineOf } from '../../screen/machines/index.ts';
 import { escapeText } from '../../shells/output/escape.ts';
 import { evaluate, splitArguments } from '../options/arguments.ts';
-import { host, port, usage } from '../options/values.ts';
+import { usage } from '../options/usage.ts';
+import { host, port } from '../options/values.ts';
 import { connectOptions } from './options.ts';
 
 /** How keys become input of the server. */

@@ -4,7 +4,7 @@ import { escapeText } from '../../shells/output/escape.ts';
 import { nearest } from '../../suggestion.ts';
 import { splitArguments } from '../options/arguments.ts';
 import { helpOnly, type OptionSpec, wordsOf } from '../options/options.ts';
-import { usage } from '../options/values.ts';
+import { usage } from '../options/usage.ts';
 import { type Command, commands, shells } from './command-table.ts';
 
 type Shell = (typeof shells)[number];

@@ -1,11 +1,31 @@
 /** The output of `telpty help` and `--help`, generated from the tables of commands and options. */
 
+import type { TelptyError } from '../../errors.ts';
+import { escapeText } from '../../shells/output/escape.ts';
+import { nearest } from '../../suggestion.ts';
 import type { OptionSection, OptionSpec } from '../options/options.ts';
+import { usage } from '../options/usage.ts';
 import { type Command, commands } from './command-table.ts';
 
 /** The column where descriptions begin. */
 const DESCRIPTION_COLUMN = 24;
 const WIDTH = 80;
+
+/** What `telpty help` prints about a command, or about telpty as a whole. */
+export function helpOf(name: string | undefined): string {
+  if (name === undefined || name === 'help' || name === '-h' || name === '--help') return overview();
+  const command = commands.get(name);
+  if (command === undefined) throw unknownCommand(name);
+  return commandHelp(command);
+}
+
+/** The error about an unknown word in the place of a command, or of one of the few options without a command. */
+export function unknownCommand(word: string): TelptyError {
+  const isOption = word.startsWith('-');
+  const similar = nearest(word, isOption ? ['--help', '--version'] : [...commands.keys(), 'help']);
+  const advice = similar === undefined ? 'telpty help lists the commands' : `did you mean ${similar}?`;
+  return usage(`unknown ${isOption ? 'option' : 'command'} ${escapeText(word, 60)} (${advice})`);
+}
 
 /** The help of telpty as a whole. */
 export function overview(): string {

@@ -8,7 +8,7 @@ import { TelptyError } from '../../errors.ts';
 import { escapeText } from '../../shells/output/escape.ts';
 import { nearest } from '../../suggestion.ts';
 import type { OptionTable, OptionValues } from './options.ts';
-import { usage } from './values.ts';
+import { usage } from './usage.ts';
 
 /** An option as given, not yet parsed. */
 export interface Given {

@@ -15,7 +15,7 @@ import { evaluate, splitArguments } from './arguments.ts';
 import { collect, inspectConfig, readConfigFile } from './config.ts';
 import { helpOnly } from './options.ts';
 import { serveOptions } from './serve/index.ts';
-import { usage } from './values.ts';
+import { usage } from './usage.ts';
 
 /** Reads the arguments of `telpty check`: the file. Returns `'help'` if help was requested. */
 export function parseCheck(argv: readonly string[]): { readonly file: string } | 'help' {

@@ -12,7 +12,7 @@ import { escapeText } from '../../shells/output/escape.ts';
 import { nearest } from '../../suggestion.ts';
 import type { Given } from './arguments.ts';
 import type { OptionSpec, OptionTable } from './options.ts';
-import { usage } from './values.ts';
+import { usage } from './usage.ts';
 
 /** The contents of a configuration file. */
 export interface Config {

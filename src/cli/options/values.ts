@@ -4,7 +4,6 @@
  */
 import { availableParallelism } from 'node:os';
 import { canonicalCharset } from '../../charset/index.ts';
-import { TelptyError } from '../../errors.ts';
 import { LONGEST_TIMER } from '../../options.ts';
 import { limitFiles } from '../../pty/cgroup/limits.ts';
 import type { CgroupLimits, Limits } from '../../pty/index.ts';
@@ -18,14 +17,10 @@ import {
 import { escapeText } from '../../shells/output/escape.ts';
 import { AddressList } from '../../transport/pre-session/address-list.ts';
 import { isBase, isHeaderName, isOrigin, USER_NAME } from '../../web/options.ts';
+import { usage } from './usage.ts';
 
 /** The text as error messages show it. */
 const shown = (text: string) => `'${escapeText(text, 60)}'`;
-
-/** Creates an error about the command line or a configuration file. */
-export function usage(message: string): TelptyError {
-  return new TelptyError('ERR_USAGE', message);
-}
 
 /** Any text that is not empty and that system calls accept. */
 export function text(value: string): string {

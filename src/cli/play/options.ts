@@ -1,12 +1,13 @@
 /** The options of `telpty play` and `telpty render`. */
 import { flag, helpOption, type OptionSection, type OptionTable } from '../options/options.ts';
+import { usage } from '../options/usage.ts';
 import * as values from '../options/values.ts';
 
 /** `2`, `0.5`: how many times as fast. */
 export function speed(value: string): number {
   const number = /^\d{1,4}(?:\.\d{1,3})?$/.test(value) ? Number(value) : Number.NaN;
   if (number >= 0.01 && number <= 1000) return number;
-  throw values.usage(`'${value.slice(0, 60)}' is not a speed (0.01 to 1000; 2 is twice as fast)`);
+  throw usage(`'${value.slice(0, 60)}' is not a speed (0.01 to 1000; 2 is twice as fast)`);
 }
 
 /** `90s`, `2m`, `1:30`, `1:02:03.5`: a time in a recording, in seconds. */
@@ -14,7 +15,7 @@ export function moment(value: string): number {
   const [, hours = '0', minutes, seconds] = /^(?:(\d{1,5}):)?(\d{1,5}):(\d{2}(?:\.\d{1,3})?)$/.exec(value) ?? [];
   if (minutes === undefined) return values.duration(Number.MAX_SAFE_INTEGER)(value) / 1000;
   if (Number(seconds) < 60) return Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds);
-  throw values.usage(`'${value}' is not a time (write 1:30, 1:02:03, 90s)`);
+  throw usage(`'${value}' is not a time (write 1:30, 1:02:03, 90s)`);
 }
 
 const common = {

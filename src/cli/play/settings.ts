@@ -1,7 +1,7 @@
 /** The settings of `telpty play`: complete, checked, and typed. */
 import { type Arguments, evaluate, splitArguments } from '../options/arguments.ts';
 import type { OptionTable } from '../options/options.ts';
-import { usage } from '../options/values.ts';
+import { usage } from '../options/usage.ts';
 import { playOptions } from './options.ts';
 
 export interface PlaySettings {

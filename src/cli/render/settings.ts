@@ -1,6 +1,6 @@
 /** The settings of `telpty render`: complete, checked, and typed. */
 import { evaluate } from '../options/arguments.ts';
-import { usage } from '../options/values.ts';
+import { usage } from '../options/usage.ts';
 import { renderOptions } from '../play/options.ts';
 import { onlyOperand, splitAll } from '../play/settings.ts';
 

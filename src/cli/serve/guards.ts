@@ -5,7 +5,7 @@ import { TelptyError } from '../../errors.ts';
 import { type Addresses, SessionLimits, sessionLimitsOptions } from '../../shells/guards/session-limits.ts';
 import { escapeText } from '../../shells/output/escape.ts';
 import { AddressList, normalAddress } from '../../transport/pre-session/address-list.ts';
-import { usage } from '../options/values.ts';
+import { usage } from '../options/usage.ts';
 import type { Reloadables } from './reload.ts';
 import { optionsFor, type ServeSettings } from './settings.ts';
 

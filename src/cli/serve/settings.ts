@@ -8,7 +8,7 @@ import { evaluate, splitArguments } from '../options/arguments.ts';
 import { readConfig } from '../options/config.ts';
 import type { OptionSpec, OptionValues } from '../options/options.ts';
 import { serveOptions } from '../options/serve/index.ts';
-import { usage } from '../options/values.ts';
+import { usage } from '../options/usage.ts';
 
 /** The level of the log. */
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';

@@ -15,7 +15,7 @@ import { C_LOCALE, firstCharset, installedLocale } from '../../shells/environmen
 import { InstalledLocales } from '../../shells/environment/locales.ts';
 import { escapeText } from '../../shells/output/escape.ts';
 import type { Log } from '../log/log.ts';
-import { usage } from '../options/values.ts';
+import { usage } from '../options/usage.ts';
 import { warnOfDescriptors } from '../system/descriptor-exhaustion.ts';
 import { checkWebPasswords } from '../web/passwords.ts';
 import { findProgram, loginShell, type ServedProgram } from './program.ts';

@@ -6,7 +6,7 @@
 import { TelptyError } from '../../../errors.ts';
 import { addon } from '../../../native/load.ts';
 import { escapeText } from '../../../shells/output/escape.ts';
-import { usage } from '../../options/values.ts';
+import { usage } from '../../options/usage.ts';
 import { isForOwnUser, isLoopback, LOOPBACK, NAME_THE_PROGRAM, noSameUser, type ServeSettings } from '../settings.ts';
 
 const FIRST = 3;
