@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { Wire, type WireOptions } from '../../support/clients/test-client.ts';
 import { connectSecurely } from '../../support/clients/tls-client.ts';
 import { selfSigned } from '../../support/servers/certificates.ts';
-import { CLI, startServer, type TestServer } from '../../support/servers/server.ts';
+import { CLI, type StartOptions, startServer, type TestServer } from '../../support/servers/server.ts';
 import { OpenSocket } from '../../support/servers/service-manager.ts';
 import { requireTool } from '../../support/system/tools.ts';
 
@@ -82,6 +82,10 @@ async function isRefused(server: TestServer, uid: number, host: string, words: s
   assert.equal(existsSync(mark), false);
 }
 
+/** Serves the login shell, without the profile of whoever runs the tests: it may run dozens of programs. */
+const startShell = (args: readonly string[], options: StartOptions = {}) =>
+  startServer(['--env', `HOME=${directory}`, ...args], options);
+
 describe('a login shell', LIMIT, () => {
   for (const [workers, hosts] of [
     ['1', ['127.0.0.1', '::1', '::ffff:127.0.0.1']],
@@ -90,7 +94,7 @@ describe('a login shell', LIMIT, () => {
     for (const host of hosts) {
       it(`is only for the server's own user: ${host}, workers: ${workers}`, async () => {
         const args = ['--host', host, '--workers', workers, ...DEBUG];
-        await using server = await startServer(args);
+        await using server = await startShell(args);
         await isRefused(server, OTHER, host, `a connection of user ${OTHER}; the server is user ${process.getuid!()}`);
         await isRefused(server, NOBODY, host);
         await server.waitForLog(/local-user: no process on this machine owns the other end of the connection/);
@@ -103,7 +107,7 @@ describe('a login shell', LIMIT, () => {
   it('works without netlink, by the tables in /proc', async () => {
     for (const host of ['127.0.0.1', '::1', '::ffff:127.0.0.1']) {
       const wrapper = [requireTool('python3'), support('system/no-netlink.py')];
-      await using server = await startServer(['--host', host, ...DEBUG], { wrapper });
+      await using server = await startShell(['--host', host, ...DEBUG], { wrapper });
       await isRefused(server, OTHER, host, `a connection of user ${OTHER}; the server is user ${process.getuid!()}`);
       await Promise.all([1, 2, 3, 4].map(() => isServed(server, { host })));
     }
@@ -121,7 +125,7 @@ describe('a login shell', LIMIT, () => {
       requireTool('python3'),
       support('system/no-netlink.py'),
     ];
-    await using server = await startServer(['--log-format', 'json'], { wrapper });
+    await using server = await startShell(['--log-format', 'json'], { wrapper });
     assert.equal(await visit(server, process.getuid!(), 'stay', 'true\n'), NOTICE);
     await server.waitForLog(/local-user: the kernel does not report the user of the client .*ENOENT/);
   });
@@ -132,7 +136,7 @@ describe('a login shell', LIMIT, () => {
       [NOBODY, false],
     ] as const) {
       const wrapper = ['unshare', '--user', `--map-user=${uid}`, `--map-group=${uid}`, '--'];
-      await using server = await startServer(['--log-format', 'json'], { wrapper });
+      await using server = await startShell(['--log-format', 'json'], { wrapper });
       for (const stranger of [NOBODY, OTHER]) {
         assert.equal(await visit(server, stranger, 'stay', 'true\n'), NOTICE);
       }
@@ -154,7 +158,7 @@ describe('a login shell', LIMIT, () => {
   it('under TLS is refused before the handshake', async () => {
     using certificate = selfSigned('DNS:localhost');
     const tls = ['--tls-cert', certificate.certFile, '--tls-key', certificate.keyFile, '--tls-auto'];
-    await using server = await startServer([...tls, '--log-format', 'json']);
+    await using server = await startShell([...tls, '--log-format', 'json']);
     assert.equal(await visit(server, OTHER, 'stay', 'true\n'), '');
     await server.waitForLog(/refused: \S+, local-user: a connection of user/);
     await using wire = await connectSecurely(server.port, XTERM);
@@ -162,14 +166,14 @@ describe('a login shell', LIMIT, () => {
   });
 
   it('is not affected by a thousand connections of other users, nor are they by each other', async () => {
-    await using server = await startServer(['--log-format', 'json', '--max-sessions', '1']);
+    await using server = await startShell(['--log-format', 'json', '--max-sessions', '1']);
     await Promise.all(Array.from({ length: 4 }, () => visit(server, OTHER, 'close', 'true\n', '127.0.0.1', 250)));
     await isServed(server);
     await server.waitForLog(/"refused":"local-user"/);
   });
 
   it('--local-user any: is for all users, and a warning is logged', async () => {
-    await using server = await startServer(['--local-user', 'any', ...PATIENT, '--log-format', 'json']);
+    await using server = await startShell(['--local-user', 'any', ...PATIENT, '--log-format', 'json']);
     await server.waitForLog(
       /"level":40,.*the login shell is served to every user of this machine \(--local-user any\)/,
     );
