@@ -82,7 +82,7 @@ async function isRefused(server: TestServer, uid: number, host: string, words: s
   assert.equal(existsSync(mark), false);
 }
 
-/** Serves the login shell, without the profile of whoever runs the tests: it may run dozens of programs. */
+/** Serves the login shell, without the profile of its user, which may run dozens of programs. */
 const startShell = (args: readonly string[], options: StartOptions = {}) =>
   startServer(['--env', `HOME=${directory}`, ...args], options);
 
