@@ -48,7 +48,16 @@ async function findZig() {
   mkdirSync(temporary, { recursive: true });
   try {
     const [{ filename }] = JSON.parse(
-      await run(['npm', 'pack', zigPackage, '--json', '--loglevel=error', '--pack-destination', temporary]),
+      await run([
+        'npm',
+        'pack',
+        zigPackage,
+        '--dry-run=false',
+        '--json',
+        '--loglevel=error',
+        '--pack-destination',
+        temporary,
+      ]),
     );
     const archive = join(temporary, filename);
     const integrity = `sha512-${createHash('sha512').update(readFileSync(archive)).digest('base64')}`;

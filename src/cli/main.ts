@@ -58,6 +58,8 @@ async function runServe(argv: readonly string[]): Promise<void> {
   // Loaded late, so that help and errors do not wait for the addon and the log.
   const { serve } = await import('./serve/serve.ts');
   await serve(settings, () => parseServe(argv) as ServeSettings, doubts);
+  // Lines about ports that nobody could read are not an error of the server, which has ended as it should.
+  writeError = undefined;
 }
 
 async function runConnect(argv: readonly string[]): Promise<void> {
@@ -121,8 +123,22 @@ async function unknown(word: string): Promise<TelptyError> {
   return unknownCommand(word);
 }
 
+/**
+ * Waits until standard output is written.
+ *
+ * @throws TelptyError `ERR_RUNTIME` if a part of it is lost, as on a full disk.
+ */
+async function written(): Promise<void> {
+  await new Promise(resolve => process.stdout.write('', resolve));
+  if (writeError === undefined) return;
+  const { outputLoss } = await import('./output-loss.ts');
+  const loss = outputLoss(writeError);
+  if (loss !== undefined) throw loss;
+}
+
 /** Prints the error in one line, and exits. */
-function fail(error: unknown): never {
+function fail(cause: unknown): never {
+  const error = lostDirectory(cause) ?? cause;
   const expected = error instanceof TelptyError;
   const message = error instanceof Error ? error.message : String(error);
   process.stderr.write(`telpty: ${expected ? '' : 'unexpected error: '}${escapeLine(message)}\n`);
@@ -130,17 +146,35 @@ function fail(error: unknown): never {
   process.exit(expected && error.code === 'ERR_USAGE' ? 2 : 1);
 }
 
+/**
+ * The error if the working directory was removed: Node.js cannot resolve any relative name then, and its message does
+ * not say which directory is missing.
+ */
+function lostDirectory(error: unknown): TelptyError | undefined {
+  const { code: systemCode = 'unknown', syscall } = error as NodeJS.ErrnoException;
+  if (syscall !== 'uv_cwd') return undefined;
+  return new TelptyError('ERR_RUNTIME', 'the current directory no longer exists; change to another one (cd)', {
+    systemCode,
+    cause: error,
+  });
+}
+
 /** Input of the client or the operator is already escaped; this only keeps the message on one line. */
 const escapeLine = (message: string) => message.replace(/[\x00-\x1f\x7f-\x9f]+/g, ' ');
 
 // `telpty help | head -1`: a reader that has closed the pipe is not an error. A log without a reader does not end the
 // server.
-for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+let writeError: NodeJS.ErrnoException | undefined;
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  writeError ??= error;
+});
+process.stderr.on('error', () => {});
 process.on('uncaughtException', fail);
 process.on('unhandledRejection', fail);
 
 try {
   await run(process.argv.slice(2));
+  await written();
   // Do not wait for what a command has left open (a timer, a descriptor).
   process.exit(0);
 } catch (error) {

@@ -58,6 +58,13 @@ function unsupported(): TelptyError {
       'programs cannot be hosted on Windows; use Linux, macOS, a BSD, or WSL',
     );
   }
+  if ((failure?.cause as NodeJS.ErrnoException | undefined)?.code === 'ERR_DLOPEN_DISABLED') {
+    return new TelptyError(
+      'ERR_PTY_UNSUPPORTED',
+      'pseudo-terminals are not available: Node.js may not load addons; remove --no-addons from its options and from NODE_OPTIONS',
+      failure === undefined ? {} : { file: failure.file, cause: failure.cause },
+    );
+  }
   return new TelptyError(
     'ERR_PTY_UNSUPPORTED',
     `pseudo-terminals are not available on ${platform}: ${failed ?? 'no addon is built for it'} ` +

@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -59,6 +69,36 @@ describe('telpty', () => {
     await once(child, 'close');
     assert.equal(errors, '');
   });
+  for (const args of [['--version'], ['help'], ['completion', 'bash'], ['render', 'docs/picture.cast', '--at', '1s']]) {
+    it(`${args[0]} fails if its output is lost on a full disk`, { skip: !existsSync('/dev/full') }, () => {
+      const full = openSync('/dev/full', 'w');
+      try {
+        const { status, stderr } = spawnSync(command[0], [...command.slice(1), ...args], {
+          encoding: 'utf8',
+          stdio: ['ignore', full, 'pipe'],
+          timeout: 300_000,
+        });
+        assert.equal(stderr, 'telpty: cannot write to standard output: no space left on device\n');
+        assert.equal(status, 1);
+      } finally {
+        closeSync(full);
+      }
+    });
+  }
+  it('names the cause if the current directory was removed', () => {
+    const gone = mkdtempSync(join(directory, 'gone-'));
+    const script = 'cd "$1" && rmdir "$1" && shift && exec "$@"';
+    const args = ['-c', script, 'sh', gone, ...command, 'serve', '--port', '0', '--', './mine'];
+    const { status, stderr } = spawnSync('sh', args, { encoding: 'utf8', timeout: 300_000 });
+    assert.equal(stderr, 'telpty: the current directory no longer exists; change to another one (cd)\n');
+    assert.equal(status, 1);
+  });
+  it('names the option that forbids addons', () => {
+    const args = ['--no-addons', CLI, 'serve', '--port', '0', '--', 'sh'];
+    const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 300_000 });
+    assert.match(stderr, /^telpty: pseudo-terminals are not available: .*; remove --no-addons /);
+    assert.equal(status, 1);
+  });
 
   const misuse: [args: string[], line: string | RegExp][] = [
     [[], /^telpty: no command given/],
@@ -86,7 +126,11 @@ describe('telpty', () => {
   }
 
   it('something missing at run time: exit 1', () => {
-    fails(['serve', '--config', '/nowhere.yaml'], 1, 'telpty: --config: cannot read /nowhere.yaml: ENOENT\n');
+    fails(
+      ['serve', '--config', '/nowhere.yaml'],
+      1,
+      'telpty: --config: cannot read /nowhere.yaml: no such file or directory\n',
+    );
     fails(['serve', '--port', '0', 'no-such-program'], 1, "telpty: cannot find the program 'no-such-program'\n");
     fails(['serve', '--port', '0', './no/such'], 1, "telpty: cannot find the program './no/such'\n");
     fails(
@@ -278,6 +322,23 @@ describe('the served program', () => {
     assert.throws(() => findProgram('mine', [], { path: '' }), TelptyError);
     assert.throws(() => findProgram('mine', [], { path: '.', cwd: directory }), TelptyError);
     assert.throws(() => findProgram('./', [], { cwd: directory }), /it is not a file/);
+  });
+  it('starts in a current directory that was removed', async () => {
+    const gone = mkdtempSync(join(directory, 'gone-'));
+    const script = 'cd "$1" && rmdir "$1" && shift && exec "$@"';
+    const serve = [...command, 'serve', '--port', '0', '--', 'echo', 'started'];
+    const server = spawn('sh', ['-c', script, 'sh', gone, ...serve], { stdio: ['ignore', 'pipe', 'inherit'] });
+    try {
+      const [line] = await Promise.race([once(server.stdout, 'data'), once(server, 'exit').then(() => [''])]);
+      const [, port] = /^listening telnet:\/\/127\.0\.0\.1:(\d+)/.exec(String(line)) ?? assert.fail('it has ended');
+      const client = connect(Number(port), '127.0.0.1');
+      let text = '';
+      for await (const chunk of client) text += chunk;
+      assert.match(text, /started\r\n/);
+    } finally {
+      server.kill();
+      if (server.exitCode === null && server.signalCode === null) await once(server, 'exit');
+    }
   });
   it('is the login shell if none is named', () => {
     assert.deepEqual(loginShell('/bin/sh'), { file: '/bin/sh', args: [], argv0: '-sh', name: 'sh' });

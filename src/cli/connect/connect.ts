@@ -13,6 +13,7 @@ import { DEFAULT_COLUMNS, DEFAULT_ROWS } from '../../session/terminal.ts';
 import { isTerminalName } from '../../shells/environment/environment.ts';
 import { escapeText } from '../../shells/output/escape.ts';
 import { explainTls, isTlsError, type TlsRemedy } from '../../transport/tls/failure.ts';
+import { outputLoss } from '../output-loss.ts';
 import type { TerminalOptions } from './discipline.ts';
 import { Interactive } from './interactive.ts';
 import { caret } from './options.ts';
@@ -33,8 +34,13 @@ const USUAL_LOCAL = 'UTF-8';
  */
 export async function runConnect(settings: ConnectSettings): Promise<void> {
   const local = localCharset(process.env);
-  // The reader of standard output is gone: there is nothing left to do, and it is not an error.
-  process.stdout.on('error', () => process.exit(0));
+  process.stdout.on('error', error => {
+    const loss = outputLoss(error);
+    // The reader of standard output is gone: there is nothing left to do, and it is not an error.
+    if (loss === undefined) process.exit(0);
+    // Ends the process with this message, after the handlers of 'exit' have reset the terminal.
+    throw loss;
+  });
   const { isTTY } = process.stdin;
   const tty = isTTY ? new LocalTerminal(process.stdin, process.stdin.fd) : undefined;
   const options = tty && terminalOptions(tty);

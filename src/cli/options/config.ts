@@ -7,6 +7,7 @@
  */
 import type { Document, Node, Pair } from 'yaml';
 import { TelptyError } from '../../errors.ts';
+import { systemError } from '../../native/system-error.ts';
 import { requireOwn } from '../../package.ts';
 import { escapeText } from '../../shells/output/escape.ts';
 import { nearest } from '../../suggestion.ts';
@@ -39,8 +40,13 @@ export function readConfigFile(file: string, readFile: (file: string) => string,
   try {
     return readFile(file);
   } catch (error) {
-    const errno = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-    throw new TelptyError('ERR_RUNTIME', `${option}cannot read ${escapeText(file)}: ${errno}`, { cause: error, file });
+    const { code: systemCode = 'unknown', errno = 0, message } = error as NodeJS.ErrnoException;
+    const reason = errno < 0 ? systemError(-errno).text : message;
+    throw new TelptyError('ERR_RUNTIME', `${option}cannot read ${escapeText(file)}: ${reason}`, {
+      systemCode,
+      cause: error,
+      file,
+    });
   }
 }
 

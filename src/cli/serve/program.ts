@@ -32,10 +32,9 @@ export interface SearchOptions {
  * @throws TelptyError `ERR_RUNTIME`.
  */
 export function findProgram(name: string, args: readonly string[], options: SearchOptions = {}): ServedProgram {
-  const cwd = options.cwd ?? process.cwd();
   const label = escapeText(name);
   if (name.includes('/')) {
-    const file = resolve(cwd, name);
+    const file = resolve(options.cwd ?? '', name);
     const problem = whyNotExecutable(file);
     if (problem === undefined) return { file, args, argv0: name, name };
     if (problem === 'ENOENT') throw notFound(label, file);

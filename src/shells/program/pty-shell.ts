@@ -61,7 +61,7 @@ export function ptyShell(
   check(typeof file === 'string' && file !== '', 'file must be the name of a program');
   check(Array.isArray(args) && args.every(arg => typeof arg === 'string'), 'args must be an array of strings');
   const settings = readPtyShellOptions(options);
-  const { env, cwd = process.cwd(), programEncoding } = settings;
+  const { env, cwd = ownDirectory(), programEncoding } = settings;
   const mode = SHELL_MODES[settings.mode];
   const encoding = canonicalCharset(settings.encoding)!;
   const own = programEncoding === 'client' ? undefined : canonicalCharset(programEncoding);
@@ -73,6 +73,18 @@ export function ptyShell(
   const locales = new InstalledLocales(env.LOCPATH);
   const program: Program = { file, args, options: settings, mode, bridge, encoding, own, user, terminfo, locales };
   return session => serve(session, program);
+}
+
+/**
+ * The working directory of the server, for relative names in TERMINFO_DIRS. If it was removed, such names name nothing,
+ * and programs start nevertheless: they inherit the directory.
+ */
+function ownDirectory(): string {
+  try {
+    return process.cwd();
+  } catch {
+    return '/';
+  }
 }
 
 /** Limit of the first program's wait for the terminfo directories, which may be on a slow file system. */

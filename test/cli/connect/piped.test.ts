@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -274,6 +274,22 @@ test('a reader that closes the pipe ends the client, without an error', async ()
   await once(child, 'close');
   assert.equal(stdout, 'y\r\ny\r\n');
   assert.equal(stderr, '');
+});
+
+test('output that is lost on a full disk is an error', { skip: !existsSync('/dev/full') }, async () => {
+  await using server = await startServer([], { program: ['echo', 'lost'] });
+  const full = openSync('/dev/full', 'w');
+  const child = spawn(process.execPath, [CLI, 'connect', '127.0.0.1', String(server.port)], {
+    stdio: ['pipe', full, 'pipe'],
+  });
+  closeSync(full);
+  let stderr = '';
+  child.stderr?.on('data', chunk => {
+    stderr += chunk;
+  });
+  const [status] = await once(child, 'close');
+  assert.equal(stderr, 'telpty: cannot write to standard output: no space left on device\n');
+  assert.equal(status, 1);
 });
 
 test('TLS is verified, except with --tls-no-verify', async () => {

@@ -121,7 +121,7 @@ describe('telpty check', () => {
     assert.deepEqual(telpty('check', '/nowhere.yaml'), {
       status: 1,
       stdout: '',
-      stderr: 'telpty: cannot read /nowhere.yaml: ENOENT\n',
+      stderr: 'telpty: cannot read /nowhere.yaml: no such file or directory\n',
     });
   });
   it('requires exactly one file: exit 2', () => {

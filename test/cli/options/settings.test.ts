@@ -510,7 +510,7 @@ describe('--config', () => {
   it('must be readable', () => {
     refuses(
       () => settings(['--config', '/nowhere/x\n']),
-      '--config: cannot read /nowhere/x\\x0a: ENOENT',
+      '--config: cannot read /nowhere/x\\x0a: no such file or directory',
       'ERR_RUNTIME',
     );
   });
