@@ -58,7 +58,7 @@ async function runServe(argv: readonly string[]): Promise<void> {
   // Loaded late, so that help and errors do not wait for the addon and the log.
   const { serve } = await import('./serve/serve.ts');
   await serve(settings, () => parseServe(argv) as ServeSettings, doubts);
-  // Lines about ports that nobody could read are not an error of the server, which has ended as it should.
+  // A lost line about a port is not an error of the server, which has ended as it should.
   writeError = undefined;
 }
 
