@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import type { Session } from '../../src/index.ts';
 import { connectWeb } from '../support/clients/web-client.ts';
 import { untilTrue } from '../support/leaks.ts';
 import { requireTool } from '../support/system/tools.ts';
@@ -213,6 +214,19 @@ describe('a paste', () => {
   });
 });
 
+/** Waits until a session sends nothing while another client receives megabytes. @returns how much it has sent. */
+async function untilStopped(session: Session): Promise<number> {
+  visitors.host.program = script('exec yes');
+  await using other = await connectWeb(Number(new URL(visitors.host.url).port), { silent: true });
+  let last = -1;
+  for (let turn = 1; session.bytesWritten > last; turn++) {
+    assert(turn < 25, 'the output does not stop');
+    last = session.bytesWritten;
+    await other.untilData(turn * 4_000_000);
+  }
+  return last;
+}
+
 describe('a flood', () => {
   it('leaves the page responsive, and ^C ends it', async () => {
     await using user = await visitShell();
@@ -240,16 +254,44 @@ describe('a flood', () => {
     const debug = await user.context.newCDPSession(user.page);
     await debug.send('Debugger.enable');
     await debug.send('Debugger.pause');
-    // The rest of the window, and then nothing, while another client receives megabytes.
-    await using other = await connectWeb(Number(new URL(visitors.host.url).port), { silent: true });
-    let last = -1;
-    for (let turn = 1; session.bytesWritten > last; turn++) {
-      assert(turn < 100, 'the output does not stop');
-      last = session.bytesWritten;
-      await other.untilData(turn * 4_000_000);
-    }
+    // The rest of the window, and then nothing.
+    const last = await untilStopped(session);
     await debug.send('Debugger.resume');
     await untilTrue(() => session.bytesWritten > last + 1_000_000);
+  });
+
+  it('stops while the terminal cannot display it, although the page receives it', async () => {
+    await using user = await visit(script('exec yes'));
+    await untilTrue(() => user.received > 200_000);
+    const { session } = visitors.host;
+    const release = await user.holdDisplay();
+    const stopped = await untilStopped(session);
+    await release();
+    await untilTrue(() => session.bytesWritten > stopped + 1_000_000);
+  });
+
+  it('is not displayed any more after ^C, as far as it is still in the page', async () => {
+    await using user = await visitShell();
+    const { session } = visitors.host;
+    // Lines of 10 bytes, which say how much is shown.
+    const shown = async () => Number((await user.screen()).match(/^\d{8}$/gm)?.at(-1) ?? 0) * 10;
+    await user.type('seq -f %08.0f 99999999\n');
+    await untilTrue(() => user.received > 200_000);
+    const release = await user.holdDisplay();
+    const sent = await untilStopped(session);
+    await user.page.evaluate('new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))');
+    const before = await shown();
+    assert(sent - before > 24_000, `only ${sent - before} bytes are in the page`);
+    await user.press('Control+C');
+    await untilTrue(() => user.dataMarks > 0);
+    await release();
+    await user.expect(/\^C\s*ready\$\s*$/);
+    const download = user.page.waitForEvent('download');
+    await user.press('Control+Shift+S');
+    const saved = readFileSync((await (await download).path())!, 'utf8');
+    const after = saved.match(/^\d{8}$/gm)!.filter(line => Number(line) * 10 > before).length * 10;
+    // The piece that xterm.js had already, and what the terminal printed after it had discarded its output.
+    assert(after < 17_000, `${after} bytes displayed after ^C`);
   });
 });
 
@@ -413,8 +455,15 @@ describe('the connection', () => {
       await user.page.reload();
       await user.expect('hello ada');
       await user.page.getByRole('button', { name: 'Menu' }).click();
+      const asked: string[] = [];
+      user.page.on('dialog', question => {
+        asked.push(question.type());
+        void question.accept();
+      });
       await user.page.getByRole('menuitem', { name: 'Log out (ada)' }).click();
       await dialog.getByLabel('Name').waitFor();
+      // Logging out is the wish to leave.
+      assert.deepEqual(asked, []);
     } finally {
       rmSync(directory, { recursive: true });
     }

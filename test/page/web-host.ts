@@ -127,6 +127,8 @@ export interface VisitOptions extends BrowserContextOptions {
 /** A violation of the Content-Security-Policy, an error of the page, or a request for another server. */
 export type Trouble = string;
 
+const DATA_MARK = Buffer.of(255, 242);
+
 const bare = (text: string) => text.replaceAll(/\s/g, '');
 
 /** A browser of one user with the page. */
@@ -136,6 +138,8 @@ export class Visit implements AsyncDisposable {
   readonly troubles: Trouble[] = [];
   /** The sizes of the messages received from the server. */
   received = 0;
+  /** The number of messages with a Data Mark (RFC 854). */
+  dataMarks = 0;
 
   readonly #host: WebHost;
 
@@ -174,6 +178,7 @@ export class Visit implements AsyncDisposable {
     page.on('websocket', socket =>
       socket.on('framereceived', ({ payload }) => {
         this.received += payload.length;
+        if (Buffer.from(payload).includes(DATA_MARK)) this.dataMarks++;
       }),
     );
   }
@@ -200,6 +205,25 @@ export class Visit implements AsyncDisposable {
   /** Waits until an expression of the page is true. */
   until(expression: string): Promise<void> {
     return eventually(async () => (await this.page.evaluate(expression)) === true);
+  }
+
+  /**
+   * Stops the work of xterm.js, which processes output in timers without a time. Everything else in the page goes on,
+   * as in a page that is slow to display.
+   *
+   * @returns a function that lets it go on.
+   */
+  async holdDisplay(): Promise<() => Promise<void>> {
+    await this.page.evaluate(`{
+      const start = window.setTimeout;
+      const held = [];
+      window.setTimeout = (run, ms, ...rest) => ms === undefined ? held.push(run) : start(run, ms, ...rest);
+      window.releaseDisplay = () => {
+        window.setTimeout = start;
+        for (const run of held) start(run);
+      };
+    }`);
+    return () => this.page.evaluate('releaseDisplay()');
   }
 
   /** Moves the mouse to the middle of a cell of the terminal, counted from 1. */

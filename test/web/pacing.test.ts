@@ -6,7 +6,7 @@ import { connectWeb, type WebWire } from '../support/clients/web-client.ts';
 import { untilTrue } from '../support/leaks.ts';
 import { startWeb } from './support.ts';
 
-const [IAC, WILL, WONT, DO, TIMING_MARK] = [255, 251, 252, 253, 6] as const;
+const [IAC, WILL, WONT, DO, DM, TIMING_MARK, NAWS] = [255, 251, 252, 253, 242, 6, 31] as const;
 /** What the server may send without an answer at first: 64 KiB, and two pieces, each up to a mark. */
 const MOST = (64 + 16) * 1024;
 /** More than a window ever has. */
@@ -109,6 +109,25 @@ describe('the output of a session over a WebSocket', { timeout: 600_000 }, () =>
     await wire.untilClose(240_000);
     assert.equal(wire.end?.code, 1000);
     assert.equal(wire.end?.reason, 'idle-timeout');
+  });
+
+  it('that a page has not processed is declared obsolete at ^C, and what waits for it is discarded', async () => {
+    const { host, wire, session } = await withSleepingPage('trap : INT; yes; echo INTERRUPTED; read x');
+    await using _host = host;
+    await using _wire = wire;
+    const isMark = (event: WebWire['events'][number]) => event.type === 'command' && event.command === DM;
+    assert.equal(wire.events.some(isMark), false);
+    // The answer to DO NAWS: a client that never answers gets no commands.
+    wire.send([IAC, WONT, NAWS]);
+    const before = session.bytesWritten;
+    wire.send('\x03');
+    await wire.until(() => wire.events.some(isMark));
+    // The window is full: nothing but the mark was sent.
+    assert.ok(session.bytesWritten - before < 16, `${session.bytesWritten - before} bytes after ^C`);
+    using _answers = answerMarks(wire, WILL, 1);
+    await wire.expect('INTERRUPTED');
+    // What the terminal printed after it had discarded its output.
+    assert.ok(session.bytesWritten - before < 16_000, `${session.bytesWritten - before} bytes after ^C`);
   });
 
   it('of a page that paints slowly is little when ^C is pressed', async () => {

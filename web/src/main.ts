@@ -43,6 +43,7 @@ const session = new Session(base, () => xterm, {
     terminal.write(bytes);
     input.received();
   },
+  outdated: () => terminal.discardOutput(),
   markRequested: answer => terminal.afterWrites(answer),
   echoChanged: () => input.echoChanged(),
   stateChanged,
@@ -52,7 +53,8 @@ const session = new Session(base, () => xterm, {
   },
 });
 
-const input = new Input(text => xterm.write(text));
+const encoder = new TextEncoder();
+const input = new Input(text => terminal.write(encoder.encode(text)));
 
 const keyBar = new KeyBar(xterm, { paste: () => void clipboard.paste(), menu: () => menu.press() });
 

@@ -37,7 +37,9 @@ export class StaleOutput {
     const session = this.#session;
     if (!session.writable || !knowsCommands(session)) return false;
     const sent = session.bytesWritten - this.#last;
-    if (asked ? sent === 0 : sent < SCREEN_BYTES || session.undelivered < SCREEN_BYTES) return false;
+    // A browser has received output that its page has not processed.
+    const outdated = Math.max(session.undelivered, session.link.unprocessed);
+    if (asked ? sent === 0 : sent < SCREEN_BYTES || outdated < SCREEN_BYTES) return false;
     session.sendSynch();
     session.link.write(NUL);
     this.#last = session.bytesWritten;

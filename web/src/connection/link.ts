@@ -1,6 +1,7 @@
 /** One connection to the gateway: Telnet in the binary messages of a WebSocket. */
 import {
   binary,
+  Command,
   charset,
   echo,
   newEnviron,
@@ -44,6 +45,8 @@ export interface LinkEvents {
   opened(): void;
   /** Output of the program; the bytes belong to the receiver. */
   received(bytes: Uint8Array<ArrayBuffer>): void;
+  /** Everything received so far is obsolete: the terminal of the program has discarded its output. */
+  outdated(): void;
   /** The server requests an answer for when everything received so far is shown. */
   markRequested(answer: () => void): void;
   /** The server may have changed which side echoes. */
@@ -136,6 +139,8 @@ export class Link {
   }
 
   #handleEvent(event: TelnetEvent): void {
+    // In a WebSocket nothing overtakes the mark: everything before it was received.
+    if (event.type === 'command' && event.command === Command.DM) this.#events.outdated();
     if (event.type === 'option' && [Option.ECHO, Option.SGA].includes(event.option as never))
       this.#events.echoChanged();
   }

@@ -15,7 +15,7 @@ export type SessionState =
   | { readonly kind: 'ended'; readonly ending: Ending };
 
 /** Events of a session; some are those of its `Link`. */
-export interface SessionEvents extends Pick<LinkEvents, 'received' | 'markRequested' | 'echoChanged'> {
+export interface SessionEvents extends Pick<LinkEvents, 'received' | 'outdated' | 'markRequested' | 'echoChanged'> {
   stateChanged(state: SessionState, before: SessionState): void;
   configured(config: Config): void;
 }
@@ -78,9 +78,10 @@ export class Session {
     const url = new URL('ws', this.#base);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     let openedAt = Number.POSITIVE_INFINITY;
-    const { received, markRequested, echoChanged } = this.#events;
+    const { received, outdated, markRequested, echoChanged } = this.#events;
     const link = new Link(url, token, this.#size(), {
       received,
+      outdated,
       markRequested,
       echoChanged,
       opened: () => {

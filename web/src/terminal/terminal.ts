@@ -5,11 +5,9 @@ import { UnicodeGraphemesAddon } from '@xterm/addon-unicode-graphemes';
 import { WebLinksAddon } from '@xterm/addon-web-links';
 import { Terminal as Xterm } from '@xterm/xterm';
 import type { Settings, SettingsStore } from '../settings.ts';
+import { OutputQueue } from './output-queue.ts';
 import { Renderer } from './renderer.ts';
 import { followSystem, THEMES, themeOf } from './themes.ts';
-
-/** xterm.js parses a piece without a pause, so a longer one would delay keys. */
-const PIECE_BYTES = 16 * 1024;
 
 const FONTS =
   "ui-monospace, 'SF Mono', Menlo, 'Cascadia Mono', Consolas, 'DejaVu Sans Mono', 'Liberation Mono', 'Noto Sans Mono', monospace";
@@ -34,6 +32,7 @@ export class Terminal {
   readonly #settings: SettingsStore;
   readonly #element: HTMLElement;
   readonly #renderer: Renderer;
+  readonly #output = new OutputQueue((bytes, done) => this.xterm.write(bytes, done));
   /** Whether the last pointer was a finger. Browsers turn its tap into events of a mouse, which do not say so. */
   #isTouched = false;
 
@@ -70,12 +69,17 @@ export class Terminal {
 
   /** Shows output. The bytes must stay unchanged until then. */
   write(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length; at += PIECE_BYTES) this.xterm.write(bytes.subarray(at, at + PIECE_BYTES));
+    this.#output.write(bytes);
   }
 
   /** Calls `done` when everything written so far is processed. */
   afterWrites(done: () => void): void {
-    this.xterm.write('', done);
+    this.#output.after(done);
+  }
+
+  /** Discards output that is not processed yet. */
+  discardOutput(): void {
+    this.#output.discard();
   }
 
   /** Shows a line of the page itself below what the last program has shown. */
