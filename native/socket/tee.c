@@ -49,6 +49,9 @@
  */
 #define MERGE_US 2000
 
+/* Fewer bytes are an echo or an answer, which observers see as it passed. */
+#define MERGE_BYTES 1024
+
 struct tee {
   struct conn *conn;
   unsigned directions; /* enum direction; changed only while nothing passes */
@@ -153,7 +156,7 @@ static void add(struct tee *tee, enum direction direction, const char *bytes, si
   const uint64_t now = uv_hrtime();
   if (tee->length == 0) tee->began = now;
   const uint64_t us = (now - tee->began) / 1000;
-  if (tee->length == 0 || direction != tee->last_direction || us - tee->last_us >= MERGE_US) {
+  if (tee->length == 0 || direction != tee->last_direction || length < MERGE_BYTES || us - tee->last_us >= MERGE_US) {
     tee->last = tee->length;
     tee->last_direction = direction;
     tee->last_us = us;

@@ -220,7 +220,7 @@ class SessionRecorder {
     this.#early = undefined;
     const session = this.#session;
     const { directory, format, command } = this.#settings;
-    const { encoding } = session;
+    const encoding = session.link.observedEncoding;
     const { type, columns, rows } = session.terminal;
     this.#began = session.age;
     this.#encoding = encoding;
@@ -322,7 +322,7 @@ class SessionSource implements ByteObserver {
     this.#remove = link.watch(this);
   }
 
-  passed(direction: DirectionBit, bytes: Uint8Array, now: number, encoding = this.#link.encoding): void {
+  passed(direction: DirectionBit, bytes: Uint8Array, now: number, encoding = this.#link.observedEncoding): void {
     this.#showSize();
     this.#user.data(direction === Direction.INPUT ? 'input' : 'output', bytes, encoding, now - this.#began);
   }

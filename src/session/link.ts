@@ -91,6 +91,8 @@ export interface SessionConsumer extends InputConsumer {
   room(): void;
   /** Called when all input that has arrived has been taken or queued. */
   settled(): void;
+  /** Called before the character set of the peer may change: output that waits is in the present one. */
+  encodingChanges?(): void;
 }
 
 /** See the top of this file. */
@@ -103,6 +105,8 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser, Observe
   readonly isClient: boolean;
   /** The character set of text if the peer has not named one. */
   readonly defaultEncoding: string;
+  /** The same for the program that was started last, if there was one. */
+  #programEncoding: string | undefined;
   /** Whether the peer has closed its sending half. */
   inputFinished = false;
   /** The protocol that the peer uses instead of Telnet. */
@@ -326,6 +330,17 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser, Observe
     return this.terminal.encoding(this.defaultEncoding);
   }
 
+  /** The character set of what observers see: that of a program and its client, if there is a program. */
+  get observedEncoding(): string {
+    return this.terminal.encoding(this.#programEncoding ?? this.defaultEncoding);
+  }
+
+  /** A program starts. @param encoding the character set for it if the peer has not named one. */
+  programStarts(encoding: string): void {
+    this.#observers.flush();
+    this.#programEncoding = encoding;
+  }
+
   /**
    * The parts of a chunk that was just read, or is just passed to the consumer. Each has the character set that was in
    * force when it arrived. Input waits for its reader, so `encoding` may have changed since then.
@@ -417,7 +432,12 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser, Observe
     this.#outputPosition += bytes.length;
     if (this.#outputEncodings === undefined) this.#observers.output(bytes);
     else {
-      const runs = this.#outputEncodings.runs(bytes, this.#outputPosition, this.encoding, this.defaultEncoding);
+      const runs = this.#outputEncodings.runs(
+        bytes,
+        this.#outputPosition,
+        this.observedEncoding,
+        this.#programEncoding ?? this.defaultEncoding,
+      );
       for (const { bytes, encoding } of runs) this.#observers.output(bytes, encoding);
     }
     this.telnet.write(bytes);
@@ -705,6 +725,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser, Observe
 
   /** Records a fact on which the character set depends. */
   #recordEncoding(event: TelnetEvent): void {
+    this.#consumer?.encodingChanges?.();
     const before = this.terminal.namedEncoding;
     this.terminal.record(event);
     if (this.terminal.namedEncoding === before) return;

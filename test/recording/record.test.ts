@@ -28,6 +28,7 @@ import {
   type RecordOptions,
   record,
   type Session,
+  type Shell,
 } from '../../src/index.ts';
 import { outputDecoder } from '../../src/recording/output-decoder.ts';
 import { type FileEnd, type LiveRecording, recorderThread } from '../../src/recording/recorder.ts';
@@ -233,6 +234,60 @@ test(
     ]);
   },
 );
+
+test(
+  'output that waits to be converted for a home computer is recorded in its set when the client changes it',
+  LIMIT,
+  async () => {
+    const path = directory();
+    const ended = endOfRecording();
+    const seen = { PETSCII: '', 'UTF-8': '' };
+    let reading: Promise<void> | undefined;
+    const read = async (session: Session) => {
+      for await (const item of session.observe({ input: false })) {
+        if (item.type === 'output') seen[item.encoding as 'UTF-8'] += item.data.toString('latin1');
+      }
+    };
+    const script = 'head -c 200000 /dev/zero | tr "\\0" a; echo end';
+    const shell = ptyShell('/bin/sh', ['-c', script], { programEncoding: 'utf-8', encoding: 'PETSCII' });
+    const use = [
+      record({ directory: path, quietly: true, onEnd: (_session, end) => ended.resolve(end) }),
+      (inner: Shell) => (session: Session) => {
+        reading = read(session);
+        return inner(session);
+      },
+    ];
+    await using host = await Host.start({ shell, use });
+    const wire = await host.connect({ ...XTERM, charset: 'PETSCII' });
+    // A lower-case letter of PETSCII.
+    await wire.expect('AAAA');
+    wire.subnegotiate(OPT.CHARSET, Buffer.from('\x01;UTF-8', 'latin1'));
+    await wire.untilClose();
+    const { file, error } = await ended.promise;
+    assert.equal(error, undefined);
+    assert.equal((await openRecording(file!)).encoding, 'PETSCII');
+    await reading;
+    assert.ok(seen.PETSCII.includes('A'));
+    assert.ok(seen['UTF-8'].endsWith('aaa\r\nend\r\n') || seen['UTF-8'].endsWith('aaaend\r\n'));
+    assert.ok(!seen['UTF-8'].includes('A'), 'output in PETSCII is labelled as UTF-8');
+  },
+);
+
+test('the header has the character set of the program, and output is in that', LIMIT, async () => {
+  const path = directory();
+  const ended = endOfRecording();
+  const shell = ptyShell('/bin/sh', ['-c', 'printf "\\341\\n"'], { encoding: 'iso-8859-2' });
+  const use = [record({ directory: path, quietly: true, onEnd: (_session, end) => ended.resolve(end) })];
+  await using host = await Host.start({ shell, use });
+  const { charset: _, ...client } = XTERM;
+  const wire = await host.connect(client);
+  await wire.untilClose();
+  const recording = await openRecording((await ended.promise).file!);
+  assert.equal(recording.encoding, 'ISO-8859-2');
+  let output = '';
+  for await (const event of recording) if (event.type === 'output') output += event.data;
+  assert.equal(output, 'á\r\n');
+});
 
 test('output for a home computer becomes output for a terminal', () => {
   const text = outputDecoder('PETSCII').write(Buffer.from([0x0e, 0x93, 0x48, 0x49, 0x0d, 0xc1]));

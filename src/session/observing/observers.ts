@@ -55,8 +55,8 @@ export interface ByteObserver {
 
 /** The callbacks of {@link Observers}. */
 export interface ObserversUser {
-  /** The character set of text. */
-  readonly encoding: string;
+  /** The character set of what passes. */
+  readonly observedEncoding: string;
   /** Copies were delivered that the addon had collected. */
   observed(): void;
   /** An observer has begun or ceased to hold the session back; see {@link Observers.hold}. */
@@ -294,7 +294,7 @@ export class Observers {
 
   /** The character set of the session. Input and what takes the fast path is observed before it changes. */
   get encoding(): string {
-    return this.#user.encoding;
+    return this.#user.observedEncoding;
   }
 
   /** Delivers what has passed without JavaScript, before JavaScript acts. */

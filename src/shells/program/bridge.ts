@@ -277,6 +277,11 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
     this.#session.link.fastPath.offer();
   }
 
+  /** @internal Converts output for the present character set: observers see it in that. */
+  encodingChanges(): void {
+    this.#translated?.finish();
+  }
+
   /** Output for the client, before conversion. */
   #show(bytes: Buffer): void {
     if (this.#translated === undefined) this.send(bytes);
@@ -336,10 +341,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
 
   #negotiated(event: TelnetEvent): void {
     if (event.type === 'terminal-speed') this.#setSpeed(event);
-    if (event.type === 'charset' || event.type === 'environment') {
-      this.#translated?.finish();
-      this.#translation?.follow();
-    }
+    if (event.type === 'charset' || event.type === 'environment') this.#translation?.follow();
     this.#editing.negotiated(event);
   }
 

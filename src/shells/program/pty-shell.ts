@@ -281,6 +281,7 @@ async function start(session: Session, program: Program, user?: User, cgroup?: s
     },
   });
   const pty = await reportingFailure(session, starting);
+  session.link.programStarts(program.encoding);
   session.emit('started');
   const own = user === undefined ? {} : { uid: user.uid };
   const times = { negotiationTime, startTime: session.age - negotiationTime };

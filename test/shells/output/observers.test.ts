@@ -198,9 +198,12 @@ test('after a tap that throws, the rest of the batch is delivered', () => {
     takePassed: () => (observers.isTapped ? waiting.shift() : undefined),
     returnBatch: (returned: PassedBatch) => assert.equal(returned, batch),
   };
-  const observers = Object.assign(new Observers(port, { encoding: 'UTF-8', observed() {}, observersChanged() {} }), {
-    isTapped: false,
-  });
+  const observers = Object.assign(
+    new Observers(port, { observedEncoding: 'UTF-8', observed() {}, observersChanged() {} }),
+    {
+      isTapped: false,
+    },
+  );
   const seen: string[] = [];
   observers.tap({
     input: bytes => {
