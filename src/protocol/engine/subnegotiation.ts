@@ -3,8 +3,11 @@ import { find } from './find.ts';
 import { Payload } from './payload.ts';
 import { fault, type Token } from './token.ts';
 
-const { IAC, SE, WILL } = Command;
+const { IAC, SE, WILL, EOF } = Command;
 const NOTHING = new Uint8Array(0);
+
+/** Octets of a window size (RFC 1073). */
+const SIZE_OCTETS = 4;
 
 /** Position between IAC SB and IAC SE. */
 const State = {
@@ -132,11 +135,28 @@ export class Subnegotiation {
       this.#state = State.PAYLOAD;
       return undefined;
     }
-    if (octet !== SE) return this.#unterminated(this.#option);
+    if (octet !== SE) return this.#isSize(octet) ? this.#undoubled() : this.#unterminated(this.#option);
     const dropped = this.#payload?.dropped ?? false;
     const payload = this.#payload?.take() ?? NOTHING;
     this.follows = Follows.DATA;
     return dropped ? undefined : { kind: 'subnegotiation', option: this.#option, payload };
+  }
+
+  /**
+   * Whether an IAC and `octet` are a part of a window size whose 255 is not doubled. Some clients double no 255
+   * (WinTin++, QMud), and a window of 255 columns is common enough: the rest of the size would be input of the program.
+   * An octet below EOF is not a command, and a size has four octets. So a subnegotiation whose end was lost swallows
+   * nothing.
+   */
+  #isSize(octet: number): boolean {
+    return this.#option === Option.NAWS && octet < EOF && (this.#payload?.size ?? 0) < SIZE_OCTETS - 1;
+  }
+
+  /** The IAC was data, and the octet after it is payload. */
+  #undoubled(): Token | undefined {
+    this.at--;
+    this.#state = State.PAYLOAD;
+    return this.#append(Uint8Array.of(IAC));
   }
 
   /**
