@@ -1,11 +1,13 @@
 /**
  * The programs of README.md, docs/library.md and docs/migration.md, pasted into a project after `npm init -y` and
- * `tsc --init`. Those without types run as JavaScript; all of them compile as TypeScript and run.
+ * `tsc --init`. Those without types run as JavaScript, and TypeScript compiles them to the same program. The others are
+ * compiled and run.
  */
 import assert from 'node:assert/strict';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { stop, transform } from 'esbuild';
 import { tool } from '../../scripts/lib/tools.mjs';
 import { clientTalks, loginServer, PASSWORD, peers, switchServer, talks } from '../docs/conversations.ts';
 import { document } from '../docs/markdown.ts';
@@ -21,6 +23,8 @@ const TYPESCRIPT_ONLY = new Set(['guarded', 'composition', 'engine', 'own-option
 const programs = ['README.md', 'docs/library.md', 'docs/migration.md'].flatMap(name => programsOf(document(name)));
 const project = installedProject({});
 after(() => project[Symbol.dispose]());
+/** By name: a program without types as it is written, and as it is compiled, in the form of `normal`. */
+const texts = new Map<string, readonly [written: string, compiled: string]>();
 
 before(async () => {
   await project.run(['npm', 'init', '-y']);
@@ -31,6 +35,12 @@ before(async () => {
   const tsc = join(await tool('typescript@6'), 'bin', 'tsc');
   await project.run([process.execPath, tsc, '--init']);
   await project.run([process.execPath, tsc, '-p', '.']);
+  for (const { name } of programs) {
+    if (TYPESCRIPT_ONLY.has(name!)) continue;
+    texts.set(name!, [await normal(`javascript/${name}.mjs`), await normal(`typescript/${name}.mjs`)]);
+  }
+  // Its process would count as one that a program has left.
+  await stop();
   copyFileSync(HOOK, join(project.directory, 'hook.mjs'));
 });
 
@@ -77,24 +87,29 @@ const furtherTalks: Readonly<Record<string, (language: string) => Promise<void>>
   },
 };
 
-for (const language of ['javascript', 'typescript']) {
-  describe(`the programs of the documents, in ${language}`, { concurrency: 3 }, () => {
-    for (const { name } of programs) {
-      if (language === 'javascript' && TYPESCRIPT_ONLY.has(name!)) continue;
-      it(name!, async () => {
-        const talk = talks[name!];
-        const judge = clientTalks[name!];
-        if (talk !== undefined) {
-          await using program = start(language, name!, 0);
-          await talk(program, Wire.connect);
-        } else if (judge !== undefined) {
-          await using host = await (peers[name!] ?? loginServer)();
-          await using program = start(language, name!, host.port);
-          judge(await program.output());
-        } else {
-          await furtherTalks[name!]!(language);
-        }
-      });
-    }
-  });
-}
+/** Code in the form that does not depend on spaces, quotes and comments. */
+const normal = async (file: string) =>
+  (await transform(readFileSync(join(project.directory, file), 'utf8'), { minifyWhitespace: true, format: 'esm' }))
+    .code;
+
+describe('the programs of the documents', { concurrency: 3 }, () => {
+  for (const { name } of programs) {
+    const language = TYPESCRIPT_ONLY.has(name!) ? 'typescript' : 'javascript';
+    it(`${name}, in ${language}`, async () => {
+      const [written, compiled] = texts.get(name!) ?? [];
+      assert.equal(compiled, written);
+      const talk = talks[name!];
+      const judge = clientTalks[name!];
+      if (talk !== undefined) {
+        await using program = start(language, name!, 0);
+        await talk(program, Wire.connect);
+      } else if (judge !== undefined) {
+        await using host = await (peers[name!] ?? loginServer)();
+        await using program = start(language, name!, host.port);
+        judge(await program.output());
+      } else {
+        await furtherTalks[name!]!(language);
+      }
+    });
+  }
+});
