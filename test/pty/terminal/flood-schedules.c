@@ -141,8 +141,8 @@ static void wait_until(bool (*until)(void)) {
   sides[me].until = NULL;
 }
 
-/* Mutexes: those of the flood reader, of a tee and of the list of tees. */
-enum { MUTEXES = 3 };
+/* Mutexes: those of the flood reader, of a tee (two) and of the list of tees. */
+enum { MUTEXES = 4 };
 static struct lock {
   const uv_mutex_t *mutex;
   int holder;
