@@ -219,7 +219,11 @@ export class AsciicastDecoder implements RecordingDecoder {
     const header = isObject(value) ? value : {};
     const { version } = header;
     if (version !== 2 && version !== 3) {
-      this.#fail('not a header with "version": 3 or 2');
+      this.#fail(
+        version === 1
+          ? 'asciicast v1, not v3 or v2; "asciinema convert" of asciinema 3 makes a newer file of it'
+          : 'not a header with "version": 3 or 2',
+      );
       return;
     }
     this.#version = version;

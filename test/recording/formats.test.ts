@@ -215,7 +215,7 @@ describe('asciicast of others', () => {
 
   for (const [file, problem, place] of [
     ['', /^not a header with "version": 3 or 2/, '1'],
-    ['{"version":1,"width":80,"height":24,"stdout":[]}', /^not a header/, '1'],
+    ['{"version":1,"width":80,"height":24,"stdout":[]}', /^asciicast v1, .*asciinema convert/, '1'],
     ['null', /^not a header/, '1'],
     ['{"version":2,"width":0,"height":24}', /^"width" and "height"/, '1'],
     ['{"version":3,"width":80,"height":24}', /^"cols" and "rows"/, '1'],
