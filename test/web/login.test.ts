@@ -11,6 +11,7 @@ import { createWebGateway } from '../../src/web/index.ts';
 import { LoginFailures } from '../../src/web/login/failures.ts';
 import { EndedLogins, LocalRegister } from '../../src/web/login/register.ts';
 import { LOGIN_MS, LoginTickets } from '../../src/web/login/tickets.ts';
+import { PasswordVerifier } from '../../src/web/login/verifier.ts';
 import { ask, connectWeb, statusOf, TELNET } from '../support/clients/web-client.ts';
 import { untilTrue } from '../support/leaks.ts';
 import { startWeb, type WebHost } from './support.ts';
@@ -20,6 +21,8 @@ after(() => rmSync(directory, { recursive: true, force: true }));
 const passwordFile = join(directory, 'passwords');
 const line = (user: string, password: string) => `${user}:${bcrypt.hashSync(password, 4).replace('$2b$', '$2y$')}\n`;
 writeFileSync(passwordFile, `# people\n${line('ada', 'secret')}\n${line('bob', 'hidden')}`);
+
+const hashOfCost = (cost: string) => bcrypt.hashSync('secret', Number(cost));
 
 const PROGRAM = { shell: ptyShell('/bin/sh', ['-c', 'echo user=$REMOTE_USER.; read x']) };
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
@@ -66,6 +69,25 @@ describe('a login', { timeout: 600_000 }, () => {
     const wrong = [await logIn(host, 'ada', 'hidden'), await logIn(host, 'eve', 'secret'), await logIn(host, '', '')];
     for (const { status, text, attributes } of wrong)
       assert.deepEqual([status, text, attributes], [401, wrong[0]!.text, '']);
+  });
+
+  it('fails with the same work for all names, whatever the costs of the hashes in the file', async t => {
+    const file = join(directory, 'costs');
+    writeFileSync(file, ['ann:4', 'ben:6', 'cat:5'].map(user => user.replace(/\d/, hashOfCost)).join('\n'));
+    await using host = await startWeb(PROGRAM, { passwordFile: file });
+    const { mock } = t.mock.method(PasswordVerifier.prototype, 'verify');
+    const workFor = async (name: string, password: string) => {
+      mock.resetCalls();
+      const { status } = await logIn(host, name, password);
+      const works = mock.calls.map(({ arguments: [, hash] }) => 2 ** bcrypt.getRounds(hash));
+      return [status, works.reduce((sum, work) => sum + work, 0)];
+    };
+    for (const name of ['eve', 'ann', 'ben', 'cat']) assert.deepEqual(await workFor(name, 'x'), [401, 2 ** 6], name);
+    t.mock.restoreAll();
+    for (const name of ['ann', 'ben', 'cat']) {
+      await using other = await startWeb(PROGRAM, { passwordFile: file });
+      assert.equal((await logIn(other, name, 'secret')).status, 200);
+    }
   });
 
   it('is locked after some failures of an address, for a time that grows', async () => {

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isLoopback } from '../../transport/pre-session/address-list.ts';
 import { headerOf, valuesOf, type WebClient } from '../client.ts';
 import { answer, answerJson, bodyOf, type Headers } from '../responses.ts';
-import { type Passwords, readPasswordFile } from './password-file.ts';
+import { hashesToCheck, type Passwords, readPasswordFile } from './password-file.ts';
 import { LocalRegister, type LoginRegister } from './register.ts';
 import { LOGIN_MS, type LoginId, LoginTickets } from './tickets.ts';
 import { PasswordVerifier } from './verifier.ts';
@@ -148,11 +148,12 @@ export class Login {
       const wait = await this.#register.attempt(address);
       if (wait > 0) return wait;
       const hash = this.#passwords.get(name);
-      // The check of an unknown user takes as long as that of a known one.
-      const [anyHash = ''] = this.#passwords.values();
-      const matches = await this.#verifier.verify(password, hash ?? anyHash);
-      // The users may have been replaced meanwhile.
-      return matches && hash !== undefined && this.#passwords.get(name) === hash;
+      for (const checked of hashesToCheck(hash, this.#passwords)) {
+        const matches = await this.#verifier.verify(password, checked);
+        // The users may have been replaced meanwhile.
+        if (matches && checked === hash) return this.#passwords.get(name) === hash;
+      }
+      return false;
     } finally {
       this.#checked--;
     }

@@ -49,3 +49,23 @@ function take(line: string, passwords: Map<string, string>): string | undefined 
   passwords.set(name, hash);
   return undefined;
 }
+
+const costOf = (hash: string) => Number(BCRYPT.exec(hash)?.[1]);
+
+/**
+ * The hashes to check for a password that is wrong, the one of the user first. All names cost as much as the most
+ * expensive hash in the file. Otherwise the time of the answer would show which users exist, and have a cheap hash.
+ *
+ * @param hash of the user; `undefined` for an unknown one.
+ */
+export function hashesToCheck(hash: string | undefined, passwords: Passwords): string[] {
+  const [first = '', ...others] = passwords.values();
+  const dearest = others.reduce((most, other) => (costOf(other) > costOf(most) ? other : most), first);
+  if (hash === undefined) return [dearest];
+  const hashes = [hash];
+  // Each step of the cost doubles the work, so 2^c + 2^c + 2^(c+1) + … + 2^(m-1) = 2^m.
+  for (let cost = costOf(hash); cost < costOf(dearest); cost++) {
+    hashes.push(dearest.replace(/(?<=^\$2.\$)\d\d/, String(cost).padStart(2, '0')));
+  }
+  return hashes;
+}
