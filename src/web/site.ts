@@ -41,8 +41,13 @@ export class Site {
     const [origin, ...more] = valuesOf(request, 'origin');
     if (origin === undefined) return true;
     if (more.length > 0) return false;
-    return this.#origins.has(origin) || origin.toLowerCase() === `${isSecure ? 'https' : 'http'}://${host}`;
+    return this.#origins.has(origin) || isSameOrigin(origin, `${isSecure ? 'https' : 'http'}://${host}`);
   }
+}
+
+/** Whether two origins are the same. A proxy may add the port to the Host header also if it is that of the scheme. */
+function isSameOrigin(one: string, other: string): boolean {
+  return URL.canParse(one) && URL.canParse(other) && new URL(one).origin === new URL(other).origin;
 }
 
 /** The name in a Host header, in lower case, without brackets and port; `undefined` for a malformed one. */

@@ -42,6 +42,23 @@ describe('a page of another site', { timeout: 600_000 }, () => {
     assert.ok(host.refused.every(({ reason }) => reason === 'web'));
   });
 
+  it('is distinguished from a page of this server, also behind a proxy that adds the default port to Host', async () => {
+    await using host = await startWeb(CAT, { hosts: ['bench'], trustedProxies: ['127.0.0.1'] });
+    for (const [scheme, name, origin, status] of [
+      ['https', 'bench:443', 'https://bench', 101],
+      ['https', 'bench', 'https://bench', 101],
+      ['https', 'bench:443', 'https://bench:444', 403],
+      ['https', 'bench:443', 'http://bench', 403],
+      ['https', 'bench:80', 'https://bench', 403],
+      ['http', 'bench:80', 'http://bench', 101],
+      ['http', '[::1]:80', 'http://[::1]', 101],
+      ['http', 'bench:99999', 'http://bench', 403],
+    ] as const) {
+      const headers = { host: name, origin, 'x-forwarded-proto': scheme };
+      assert.equal(await statusOf(host.port, { headers }), status, `${scheme} ${name} ${origin}`);
+    }
+  });
+
   it('cannot use its own name for this server (DNS rebinding): Host must be a name of the server', async () => {
     await using host = await startWeb(CAT, { origins: ['https://play.example.org'], hosts: ['bench'] });
     const { port } = host;

@@ -238,6 +238,18 @@ describe('a login', { timeout: 600_000 }, () => {
     assert.match(attributes, /^__Host-telpty-[0-9a-f]{8}=.*; Path=\/; .*; Secure$/);
   });
 
+  it('lasts behind a proxy that does not send X-Forwarded-Proto, where only some requests have an Origin', async () => {
+    await using host = await startWeb(PROGRAM, { passwordFile, trustedProxies: ['127.0.0.1'] });
+    const origin = `https://127.0.0.1:${host.port}`;
+    const { status, cookie } = await logIn(host, 'ada', 'secret', { origin });
+    assert.equal(status, 200);
+    assert.match(cookie, /^__Host-/);
+    const config = JSON.parse((await ask(host.port, '/config.json', { headers: { cookie } })).text);
+    assert.deepEqual([config.login, config.user], ['done', 'ada']);
+    assert.equal((await ask(host.port, '/logout', { method: 'POST', headers: { cookie, origin } })).status, 204);
+    assert.equal(JSON.parse((await ask(host.port, '/config.json', { headers: { cookie } })).text).user, null);
+  });
+
   it('needs a file with bcrypt, and each mistake in it is named', () => {
     const server = createServer(PROGRAM);
     const fails = (text: string, words: RegExp) => {

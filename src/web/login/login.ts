@@ -176,20 +176,29 @@ export class Login {
    * The name of the cookie depends on the address of the page, so that two gateways on one host do not replace the
    * cookies of each other.
    */
-  #nameFor({ client, host }: LoginRequest): string {
+  #nameFor({ host }: LoginRequest, isSecure: boolean): string {
     const place = createHash('sha256').update(`${host}${this.#base}`).digest('hex').slice(0, 8);
-    return `${client.isSecure ? '__Host-' : ''}telpty-${place}`;
+    return `${isSecure ? '__Host-' : ''}telpty-${place}`;
   }
 
   #setCookie(asked: LoginRequest, value: string, maxAgeMs: number): string {
     const { isSecure } = asked.client;
     const path = isSecure ? '/' : this.#base;
-    const parts = [`${this.#nameFor(asked)}=${value}`, `Path=${path}`, 'HttpOnly', 'SameSite=Strict'];
+    const parts = [`${this.#nameFor(asked, isSecure)}=${value}`, `Path=${path}`, 'HttpOnly', 'SameSite=Strict'];
     return [...parts, `Max-Age=${maxAgeMs / 1_000}`, ...(isSecure ? ['Secure'] : [])].join('; ');
   }
 
+  /**
+   * A cookie whose name begins with `__Host-` counts also if it is not known that the browser uses HTTPS: the browser
+   * sends it over HTTPS only. That is so behind a proxy without X-Forwarded-Proto, if the request has no Origin.
+   */
   #cookieOf(asked: LoginRequest): string | undefined {
-    const name = this.#nameFor(asked);
+    const secure = this.#valueOf(asked, this.#nameFor(asked, true));
+    if (secure !== undefined || asked.client.isSecure) return secure;
+    return this.#valueOf(asked, this.#nameFor(asked, false));
+  }
+
+  #valueOf(asked: LoginRequest, name: string): string | undefined {
     const pairs = valuesOf(asked.request, 'cookie').flatMap(header => header.split(/;\s*/));
     const values = pairs.filter(pair => pair.startsWith(`${name}=`));
     // Two cookies of one name: one of them was set by another server of this host.
