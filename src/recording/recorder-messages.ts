@@ -69,7 +69,7 @@ export interface ThreadStart {
 export const OBEYED = 0;
 /** 1 while the thread works. */
 export const BUSY = 1;
-/** Changes with each order and each file. A disk that does not answer stops it. */
+/** Changes with each order, step and file. A disk that does not answer stops it. */
 export const PROGRESS = 2;
 /** 1 while sessions wait for batches to be written. Set before the batch that they wait for is sent. */
 export const WANTS_REPORTS = 3;

@@ -252,7 +252,11 @@ function write(steps: readonly Step[], data: Uint8Array): void {
     if (first?.type === 'begin') begin(first);
     const file = files.get(id);
     if (file === undefined) continue;
-    for (const step of part) file.step(step, data);
+    for (const step of part) {
+      file.step(step, data);
+      // Also if nothing is written yet: on a busy machine, a conversion may take as long as a disk that hangs.
+      Atomics.add(state, PROGRESS, 1);
+    }
     file.flush();
     Atomics.add(state, PROGRESS, 1);
   }

@@ -560,13 +560,13 @@ test('memory that is used again has been written before', LIMIT, async () => {
 test('recordings that begin while too much waits to be written fail at once', LIMIT, async () => {
   const path = prepareDirectory(directory());
   const all: ReturnType<typeof withoutSession>[] = [];
-  const bytes = Buffer.alloc(2 ** 20, '\u0001');
+  const bytes = Buffer.alloc(2 ** 16, '\u0001');
   for (;;) {
     const one = withoutSession(path);
     all.push(one);
     if (one.recording.isOver) break;
     // The thread needs much longer to convert these than this loop to copy them.
-    one.recording.data('output', bytes, 'windows-1252', 0);
+    for (let piece = 0; piece < 16; piece++) one.recording.data('output', bytes, 'windows-1252', 0);
   }
   assert.ok(all.length > 10 && all.length < 50, `${all.length} recordings`);
   assert.equal((await all.pop()!.ended).problem?.reason, 'the disk is too slow');
