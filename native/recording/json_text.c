@@ -1,5 +1,5 @@
 /*
- * Output in UTF-8 as the text of a JSON string, for recordings.
+ * Output in UTF-8 as the text of a JSON string, for recordings, and the copy of output to the memory of a batch.
  *
  * JavaScript would decode the bytes to a string, quote it, look for more to quote and encode it again. That takes
  * several times the CPU time of this, and leaves garbage of several times the size of the output.
@@ -193,35 +193,48 @@ static char *put_text(char *out, const uint8_t *bytes, size_t length) {
   return out;
 }
 
+/* The arguments of the functions below: bytes, and the memory from index `at` of `out` on. */
+struct target {
+  void *bytes;
+  char *out;
+  size_t length, room;
+  uint32_t at;
+};
+
+static bool get_target(napi_env env, napi_callback_info info, struct target *target) {
+  napi_value args[3];
+  void *out;
+  if (!get_args(env, info, 3, args) || !get_bytes(env, args[0], 1, &target->bytes, &target->length) ||
+      !get_bytes(env, args[1], 1, &out, &target->room) || napi_get_value_uint32(env, args[2], &target->at) != napi_ok)
+    return false;
+  const size_t before = target->at < target->room ? target->at : target->room;
+  target->out = (char *)out + before;
+  target->room -= before;
+  return true;
+}
+
 /*
  * jsonText(bytes, out, at): writes the text into `out` from index `at` on, and returns the index after it; -1 if `out`
  * has less room than the longest text of that many bytes.
  */
 static napi_value js_json_text(napi_env env, napi_callback_info info) {
-  napi_value args[3];
-  void *bytes, *out;
-  size_t length, room;
-  uint32_t at;
-  if (!get_args(env, info, 3, args) || !get_bytes(env, args[0], 1, &bytes, &length) ||
-      !get_bytes(env, args[1], 1, &out, &room) || napi_get_value_uint32(env, args[2], &at) != napi_ok)
-    return NULL;
-  if (at > room || length > (room - at) / MOST_PER_BYTE) return js_int(env, -1);
-  return js_int(env, put_text((char *)out + at, bytes, length) - (char *)out);
+  struct target target;
+  if (!get_target(env, info, &target)) return NULL;
+  if (target.length > target.room / MOST_PER_BYTE) return js_int(env, -1);
+  return js_int(env, put_text(target.out, target.bytes, target.length) - target.out + target.at);
 }
 
 /*
- * copyBytes(bytes, out, at): copies them to index `at` of `out`. In JavaScript, a copy to shared memory is made word by
- * word, as if another thread read it meanwhile.
+ * copyBytes(bytes, out, at): copies them to index `at` of `out`, and throws a RangeError if there is no room. In
+ * JavaScript, a copy to shared memory is made word by word, as if another thread read it meanwhile.
  */
 static napi_value js_copy_bytes(napi_env env, napi_callback_info info) {
-  napi_value args[3];
-  void *bytes, *out;
-  size_t length, room;
-  uint32_t at;
-  if (!get_args(env, info, 3, args) || !get_bytes(env, args[0], 1, &bytes, &length) ||
-      !get_bytes(env, args[1], 1, &out, &room) || napi_get_value_uint32(env, args[2], &at) != napi_ok)
-    return NULL;
-  if (at <= room && length <= room - at) memcpy((char *)out + at, bytes, length);
+  struct target target;
+  if (!get_target(env, info, &target)) return NULL;
+  if (target.length > target.room)
+    napi_throw_range_error(env, NULL, "telpty addon: no room for the bytes");
+  else if (target.length > 0)
+    memcpy(target.out, target.bytes, target.length);
   return NULL;
 }
 

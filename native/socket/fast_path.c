@@ -97,7 +97,7 @@ size_t fast_path_send(int fd, const char *bytes, size_t length, bool *lf_pending
   return (size_t)n + 1;
 }
 
-/* Sends the rest of a pair that was cut. If there is no room for it, the connection is polled. */
+/* Sends the rest of a pair that was cut. While the socket has no room, the connection is polled for it. */
 void fast_path_send_rest(struct conn *c) {
   ssize_t n;
   if (c == NULL || !c->cut) return;

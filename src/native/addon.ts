@@ -371,8 +371,10 @@ export interface Addon {
   jsonText(bytes: Uint8Array, out: Uint8Array, at: number): number;
 
   /**
-   * Copies bytes to index `at` of `out`, which must have room. `out` may be shared memory: V8 copies to that word by
-   * word, which takes several times as long.
+   * Copies bytes to index `at` of `out`. It may be shared memory: V8 copies to that word by word, which takes several
+   * times as long.
+   *
+   * @throws RangeError if there is no room.
    */
   copyBytes(bytes: Uint8Array, out: Uint8Array, at: number): void;
 

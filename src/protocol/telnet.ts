@@ -187,7 +187,7 @@ export class Telnet implements OptionContext {
     return !this.#receiving && this.#parser.allowsFastPath && this.#out.allowsFastPath;
   }
 
-  /** How `write()` escapes data now. It changes only in `receive()`, and when BINARY is negotiated. */
+  /** How `write()` escapes data now. The negotiation of an option may change it. */
   get escaping(): Escaping {
     if (this.isEnabled(Option.BINARY, 'local')) return 'binary';
     return this.#stopsAtNul ? 'nvt-separated' : 'nvt';

@@ -136,3 +136,13 @@ test('nothing is written without room for the longest text', () => {
   assert.equal(out.toString(), '-'.repeat(20));
   assert.equal(addon().jsonText(Buffer.from('\x01\x02\x03'), out, 2), 20);
 });
+
+test('bytes are copied to shared memory, and without room an error is thrown', () => {
+  const out = new Uint8Array(new SharedArrayBuffer(5));
+  addon().copyBytes(Buffer.from('abc'), out, 2);
+  assert.equal(Buffer.from(out).toString('latin1'), '\0\0abc');
+  addon().copyBytes(Buffer.alloc(0), out, 5);
+  for (const at of [3, 5, 6, 4_000_000_000])
+    assert.throws(() => addon().copyBytes(Buffer.from('xyz'), out, at), RangeError);
+  assert.equal(Buffer.from(out).toString('latin1'), '\0\0abc');
+});
