@@ -17,6 +17,7 @@ const State = {
   PAYLOAD_IAC: 3,
   MCCP1: 4,
   MCCP1_WILL: 5,
+  LAST_SIZE_OCTET: 6,
 } as const;
 
 /** The kind of the bytes after those that were read. */
@@ -83,6 +84,8 @@ export class Subnegotiation {
       case State.MCCP1:
       case State.MCCP1_WILL:
         return this.#mccp1(octet);
+      case State.LAST_SIZE_OCTET:
+        return this.#lastSizeOctet(octet);
     }
   }
 
@@ -130,12 +133,20 @@ export class Subnegotiation {
   /** The octet after an IAC in a payload. */
   #escapedPayload(octet: number): Token | undefined {
     if (octet === IAC) {
+      if (this.#option === Option.NAWS && this.#payload?.size === SIZE_OCTETS - 1) {
+        this.#state = State.LAST_SIZE_OCTET;
+        return this.#append(Uint8Array.of(IAC));
+      }
       this.at--;
       this.#literal = true;
       this.#state = State.PAYLOAD;
       return undefined;
     }
     if (octet !== SE) return this.#isSize(octet) ? this.#undoubled() : this.#unterminated(this.#option);
+    return this.#end();
+  }
+
+  #end(): Token | undefined {
     const dropped = this.#payload?.dropped ?? false;
     const payload = this.#payload?.take() ?? NOTHING;
     this.follows = Follows.DATA;
@@ -157,6 +168,17 @@ export class Subnegotiation {
     this.at--;
     this.#state = State.PAYLOAD;
     return this.#append(Uint8Array.of(IAC));
+  }
+
+  /**
+   * The octet after IAC IAC at the end of a window size. If it is SE, the client does not double 255: the second IAC was
+   * that of IAC SE. Otherwise the pair was the last octet of the size, and more follows.
+   */
+  #lastSizeOctet(octet: number): Token | undefined {
+    if (octet === SE) return this.#end();
+    this.at--;
+    this.#state = State.PAYLOAD;
+    return undefined;
   }
 
   /**
