@@ -14,6 +14,12 @@ export function systemError(number: number): { name: string; text: string } {
   return { name, text: known?.[1] ?? name };
 }
 
+/** Why a call of Node.js failed: the system's text, such as `'permission denied'`, or the message of another error. */
+export function errorText(error: unknown): string {
+  const { errno = 0, message } = error as NodeJS.ErrnoException;
+  return errno < 0 ? systemError(-errno).text : message;
+}
+
 /** An error in the format of Node's own sockets, for a result of the addon. */
 export function systemFailure(action: string, result: number): Error {
   const { name, text } = systemError(-result);

@@ -5,7 +5,7 @@ import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { decoder } from '../charset/index.ts';
 import { TelptyError } from '../errors.ts';
-import { systemError } from '../native/system-error.ts';
+import { errorText } from '../native/system-error.ts';
 import { AsciicastDecoder } from './asciicast.ts';
 import { isText, type Recording, recordingFrom } from './recording-reader.ts';
 import { FRAME_HEADER, TtyrecDecoder } from './ttyrec.ts';
@@ -110,12 +110,7 @@ function refuseCompressed(start: Buffer): void {
 }
 
 function unreadable(file: string, error: unknown): TelptyError {
-  const { code = 'unknown', errno, message } = error as NodeJS.ErrnoException;
-  const isCorrupt = code.startsWith('Z_');
-  const reason = isCorrupt
-    ? `damaged gzip data (${message})`
-    : errno === undefined
-      ? message
-      : systemError(-errno).text;
+  const { code = 'unknown', message } = error as NodeJS.ErrnoException;
+  const reason = code.startsWith('Z_') ? `damaged gzip data (${message})` : errorText(error);
   return new TelptyError('ERR_RUNTIME', `cannot read ${file}: ${reason}`, { file, systemCode: code, cause: error });
 }

@@ -4,7 +4,7 @@ import { charsetOfLocale } from '../../charset/index.ts';
 import { type ConnectOptions, connect } from '../../client/connect.ts';
 import { type Retry, reconnect } from '../../client/reconnect.ts';
 import { TelptyError } from '../../errors.ts';
-import { systemError } from '../../native/system-error.ts';
+import { errorText } from '../../native/system-error.ts';
 import { flowControl, linemode, specialCharactersOf } from '../../protocol/index.ts';
 import { createRecording, type RecordingWriter, reasonOf } from '../../recording/recording-writer.ts';
 import { displaySize, type Machine, machineOf } from '../../screen/machines/index.ts';
@@ -307,13 +307,8 @@ function readCa(file: string): string {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    const { code = 'unknown', errno = 0 } = error as NodeJS.ErrnoException;
-    const why = errno < 0 ? systemError(-errno).text : code;
-    throw new TelptyError('ERR_RUNTIME', `--tls-ca: cannot read ${file}: ${why}`, {
-      file,
-      systemCode: code,
-      cause: error,
-    });
+    const words = `--tls-ca: cannot read ${escapeText(file)}: ${errorText(error)}`;
+    throw new TelptyError('ERR_RUNTIME', words, { file, cause: error });
   }
   if (/-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----/.test(text)) return text;
   throw new TelptyError('ERR_RUNTIME', `--tls-ca: ${file} contains no PEM certificate`, { file });
@@ -335,8 +330,6 @@ function finish({ errored, hangupReason }: Session, settings: ConnectSettings, i
   if (errored === null) return;
   // A server may check the client's certificate after the client has completed the handshake.
   if (isTlsError(errored)) throw tlsError(new TelptyError('ERR_TLS', '', { cause: errored }), settings);
-  const { errno = 0, message } = errored as NodeJS.ErrnoException;
-  const text = errno < 0 ? systemError(-errno).text : message;
   const Lost = hasLeft ? TelptyError : LostConnection;
-  throw new Lost('ERR_SESSION_CLOSED', `the connection broke: ${text}`, { cause: errored });
+  throw new Lost('ERR_SESSION_CLOSED', `the connection broke: ${errorText(errored)}`, { cause: errored });
 }

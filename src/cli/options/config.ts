@@ -7,7 +7,7 @@
  */
 import type { Document, Node, Pair } from 'yaml';
 import { TelptyError } from '../../errors.ts';
-import { systemError } from '../../native/system-error.ts';
+import { errorText } from '../../native/system-error.ts';
 import { requireOwn } from '../../package.ts';
 import { escapeText } from '../../shells/output/escape.ts';
 import { nearest } from '../../suggestion.ts';
@@ -40,13 +40,8 @@ export function readConfigFile(file: string, readFile: (file: string) => string,
   try {
     return readFile(file);
   } catch (error) {
-    const { code: systemCode = 'unknown', errno = 0, message } = error as NodeJS.ErrnoException;
-    const reason = errno < 0 ? systemError(-errno).text : message;
-    throw new TelptyError('ERR_RUNTIME', `${option}cannot read ${escapeText(file)}: ${reason}`, {
-      systemCode,
-      cause: error,
-      file,
-    });
+    const words = `${option}cannot read ${escapeText(file)}: ${errorText(error)}`;
+    throw new TelptyError('ERR_RUNTIME', words, { cause: error, file });
   }
 }
 

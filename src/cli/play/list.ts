@@ -3,7 +3,7 @@ import { readdirSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { TelptyError } from '../../errors.ts';
-import { systemError } from '../../native/system-error.ts';
+import { errorText } from '../../native/system-error.ts';
 import { fill, put } from '../../recording/player/frame.ts';
 import type { Key } from '../../recording/player/key.ts';
 import { clockTime, emptyFrame } from '../../recording/player/player.ts';
@@ -50,12 +50,8 @@ export function listRecordings(directory: string): readonly ListEntry[] {
   try {
     names = readdirSync(directory);
   } catch (error) {
-    const { code = 'unknown', errno = 0, message } = error as NodeJS.ErrnoException;
-    const reason = errno < 0 ? systemError(-errno).text : message;
-    throw new TelptyError('ERR_RUNTIME', `cannot read ${escapeText(directory)}: ${reason}`, {
-      systemCode: code,
-      cause: error,
-    });
+    const words = `cannot read ${escapeText(directory)}: ${errorText(error)}`;
+    throw new TelptyError('ERR_RUNTIME', words, { file: directory, cause: error });
   }
   const entries: ListEntry[] = [];
   for (const name of names) {

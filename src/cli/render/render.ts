@@ -1,7 +1,7 @@
 /** `telpty render`: draws a recording as an SVG image. */
 import { writeFile } from 'node:fs/promises';
 import { TelptyError } from '../../errors.ts';
-import { systemError } from '../../native/system-error.ts';
+import { errorText } from '../../native/system-error.ts';
 import { openRecording } from '../../recording/recording-file.ts';
 import { renderAnimation, renderStill } from '../../recording/render-svg.ts';
 import { escapeText } from '../../shells/output/escape.ts';
@@ -41,11 +41,7 @@ async function write(svg: string, { output }: RenderSettings): Promise<void> {
   try {
     await writeFile(output, svg);
   } catch (error) {
-    const { code: systemCode = 'unknown', errno = 0, message } = error as NodeJS.ErrnoException;
-    const reason = errno < 0 ? systemError(-errno).text : message;
-    throw new TelptyError('ERR_RUNTIME', `--output: cannot write ${escapeText(output)}: ${reason}`, {
-      systemCode,
-      cause: error,
-    });
+    const words = `--output: cannot write ${escapeText(output)}: ${errorText(error)}`;
+    throw new TelptyError('ERR_RUNTIME', words, { file: output, cause: error });
   }
 }

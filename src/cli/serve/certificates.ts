@@ -6,6 +6,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { TelptyError } from '../../errors.ts';
+import { errorText } from '../../native/system-error.ts';
 import { escapeText } from '../../shells/output/escape.ts';
 import { faultOfTls, type TlsFault, type TlsOptions } from '../../transport/tls/options.ts';
 import type { Log } from '../log/log.ts';
@@ -74,8 +75,8 @@ function contentOf(part: TlsFault['part'], name: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    const { code = 'unknown error' } = error as NodeJS.ErrnoException;
-    const words = `${OPTIONS[part]}: cannot read '${escapeText(name)}' (${code}): name a file in PEM that the server's user may read`;
+    const problem = `cannot read ${escapeText(name)}: ${errorText(error)}`;
+    const words = `${OPTIONS[part]}: ${problem}; name a file in PEM that the server's user may read`;
     throw new TelptyError('ERR_RUNTIME', words, { file, cause: error });
   }
 }

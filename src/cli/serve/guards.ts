@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { TelptyError } from '../../errors.ts';
+import { errorText } from '../../native/system-error.ts';
 import { type Addresses, SessionLimits, sessionLimitsOptions } from '../../shells/guards/session-limits.ts';
 import { escapeText } from '../../shells/output/escape.ts';
 import { AddressList, normalAddress } from '../../transport/pre-session/address-list.ts';
@@ -76,7 +77,7 @@ function contentOf(option: string, name: string, shown: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    const { code = 'unknown error' } = error as NodeJS.ErrnoException;
-    throw new TelptyError('ERR_RUNTIME', `${option}: cannot read '${shown}' (${code})`, { file, cause: error });
+    const words = `${option}: cannot read ${shown}: ${errorText(error)}`;
+    throw new TelptyError('ERR_RUNTIME', words, { file, cause: error });
   }
 }

@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { localeCodeset } from '../../charset/index.ts';
 import { TelptyError } from '../../errors.ts';
 import { addon } from '../../native/load.ts';
-import { systemError } from '../../native/system-error.ts';
+import { errorText } from '../../native/system-error.ts';
 import { removeOrphans } from '../../pty/cgroup/cgroup.ts';
 import { prepareCgroup } from '../../pty/cgroup/place.ts';
 import { checkRange, type UserIdRange } from '../../pty/user-range.ts';
@@ -143,9 +143,8 @@ function findDirectory(name: string): string {
   try {
     if (statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return directory;
   } catch (cause) {
-    const { code, errno = 0 } = cause as NodeJS.ErrnoException;
-    const isLoop = code === 'ELOOP';
-    throw fail(isLoop ? 'its symbolic links form a loop:' : `cannot be used (${systemError(-errno).text}):`, cause);
+    const isLoop = (cause as NodeJS.ErrnoException).code === 'ELOOP';
+    throw fail(isLoop ? 'its symbolic links form a loop:' : `cannot be used (${errorText(cause)}):`, cause);
   }
   throw fail('there is no directory');
 }

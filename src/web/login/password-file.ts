@@ -1,6 +1,7 @@
 /** Reads a file of users and passwords, as `htpasswd -B` makes it: `NAME:HASH`, one in each line, with bcrypt. */
 import { readFileSync } from 'node:fs';
 import { TelptyError } from '../../errors.ts';
+import { errorText } from '../../native/system-error.ts';
 import { escapeText } from '../../shells/output/escape.ts';
 import { USER_NAME } from '../options.ts';
 
@@ -20,8 +21,7 @@ export function readPasswordFile(file: string): Passwords {
   try {
     text = readFileSync(file, 'utf8');
   } catch (cause) {
-    const { code = 'unknown error' } = cause as NodeJS.ErrnoException;
-    throw new TelptyError('ERR_RUNTIME', `cannot read '${shown}' (${code})`, { file, cause });
+    throw new TelptyError('ERR_RUNTIME', `cannot read ${shown}: ${errorText(cause)}`, { file, cause });
   }
   const passwords = new Map<string, string>();
   for (const [index, line] of text.split(/\r?\n/).entries()) {

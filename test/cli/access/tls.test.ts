@@ -223,11 +223,11 @@ with context.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1])
     const cases: [string[], RegExp][] = [
       [
         ['--tls-cert', '/nowhere.pem', '--tls-key', certificate.keyFile],
-        /^telpty: --tls-cert: cannot read '\/nowhere\.pem' \(ENOENT\): /,
+        /^telpty: --tls-cert: cannot read \/nowhere\.pem: no such file or directory; /,
       ],
       [
         ['--tls-cert', directory, '--tls-key', certificate.keyFile],
-        /^telpty: --tls-cert: cannot read '.*' \(EISDIR\): /,
+        /^telpty: --tls-cert: cannot read .*: illegal operation on a directory; /,
       ],
       [
         ['--tls-cert', text, '--tls-key', certificate.keyFile],
@@ -242,7 +242,7 @@ with context.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1])
         /^telpty: --tls-key: '.*' is not the key of the certificate in '.*'$/,
       ],
       [[...TLS, '--tls-client-ca', text], /^telpty: --tls-client-ca: '.*text\.pem' contains no PEM certificate$/],
-      [[...TLS, '--workers', '2', '--tls-client-ca', '/nowhere'], /^telpty: --tls-client-ca: cannot read '\/nowhere' /],
+      [[...TLS, '--workers', '2', '--tls-client-ca', '/nowhere'], /^telpty: --tls-client-ca: cannot read \/nowhere: /],
     ];
     await Promise.all(
       cases.map(async ([args, line]) => {
