@@ -171,7 +171,7 @@ export class Subnegotiation {
   }
 
   /**
-   * The octet after IAC IAC at the end of a window size. If it is SE, the client does not double 255, and the second IAC
+   * The octet after IAC IAC at the end of a window size. If it is SE, the client does not double 255: the second IAC
    * was that of IAC SE. Otherwise the pair was the last octet of the size, and more follows.
    */
   #lastSizeOctet(octet: number): Token | undefined {
