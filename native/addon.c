@@ -102,6 +102,19 @@ bool get_bytes(napi_env env, napi_value value, size_t element, void **data, size
   return false;
 }
 
+/* The arguments (bytes, out, at). For other values it throws and returns false. */
+bool get_target(napi_env env, napi_callback_info info, struct target *target) {
+  napi_value args[3];
+  void *out;
+  if (!get_args(env, info, 3, args) || !get_bytes(env, args[0], 1, &target->bytes, &target->length) ||
+      !get_bytes(env, args[1], 1, &out, &target->room) || napi_get_value_uint32(env, args[2], &target->at) != napi_ok)
+    return false;
+  const size_t before = target->at < target->room ? target->at : target->room;
+  target->out = (char *)out + before;
+  target->room -= before;
+  return true;
+}
+
 void export_function(napi_env env, napi_value exports, const char *name, napi_callback function) {
   napi_value value;
   if (napi_create_function(env, name, NAPI_AUTO_LENGTH, function, NULL, &value) == napi_ok)
@@ -273,5 +286,6 @@ NAPI_MODULE_INIT() {
   nonblocking_write_exports(env, exports);
   owner_exports(env, exports);
   json_text_exports(env, exports);
+  batch_memory_exports(env, exports);
   return exports;
 }

@@ -276,6 +276,15 @@ bool call_js(struct pty *p, enum callback which, size_t argc, const int32_t *arg
 napi_value js_int(napi_env env, int64_t value);
 bool get_args(napi_env env, napi_callback_info info, size_t count, napi_value *args);
 bool get_bytes(napi_env env, napi_value value, size_t element, void **data, size_t *length);
+
+/* The arguments of a function that writes: bytes, and the memory from index `at` of `out` on. */
+struct target {
+  void *bytes;
+  char *out;
+  size_t length, room;
+  uint32_t at;
+};
+bool get_target(napi_env env, napi_callback_info info, struct target *target);
 void export_function(napi_env env, napi_value exports, const char *name, napi_callback function);
 
 void list_init(struct link *head);
@@ -462,7 +471,8 @@ void owner_exports(napi_env env, napi_value exports);
 bool is_local_socket(int fd);
 void local_socket_exports(napi_env env, napi_value exports);
 
-/* json_text.c */
+/* json_text.c, batch_memory.c */
 void json_text_exports(napi_env env, napi_value exports);
+void batch_memory_exports(napi_env env, napi_value exports);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Output in UTF-8 as the text of a JSON string, for recordings, and the copy of output to the memory of a batch.
+ * Output in UTF-8 as the text of a JSON string, for recordings.
  *
  * JavaScript would decode the bytes to a string, quote it, look for more to quote and encode it again. That takes
  * several times the CPU time of this, and leaves garbage of several times the size of the output.
@@ -16,20 +16,13 @@
 /* One byte becomes at most \u001b. */
 #define MOST_PER_BYTE 6
 
-#define REPEATED(byte) (UINT64_C(0x0101010101010101) * (byte))
+/* How many bytes are examined at once. A number has a bit for each. */
+#define BLOCK 64
 
-/*
- * Which of eight bytes are not copied as they are: all but 20 to 7E without the quotation mark and the backslash. The
- * lowest bit that is set belongs to the first of them; higher bits may be set in vain. So a special byte costs one
- * wrong prediction of the processor, and not one for each byte before it.
- */
-static uint64_t specials(uint64_t word) {
-  const uint64_t quotation = word ^ REPEATED('"'), backslash = word ^ REPEATED('\\'), del = word ^ REPEATED(0x7f);
-  const uint64_t below_space = (word - REPEATED(0x20)) & ~word;
-  const uint64_t equal = ((quotation - REPEATED(1)) & ~quotation) | ((backslash - REPEATED(1)) & ~backslash) |
-                         ((del - REPEATED(1)) & ~del);
-  return (word | below_space | equal) & REPEATED(0x80);
-}
+/* How many bytes are examined one by one after a character that is not copied as it is: more of its kind may follow. */
+#define SLOW_BYTES 32
+
+#define REPEATED(byte) (UINT64_C(0x0101010101010101) * (byte))
 
 /* The first byte is the lowest one. */
 static uint64_t load_word(const uint8_t *at) {
@@ -138,79 +131,123 @@ static char *put_special(char *out, const uint8_t **at, const uint8_t *end) {
   return out + quoted[byte].length;
 }
 
-/*
- * The same if at least four bytes follow, and eight have room: the length of a character causes no branch. Terminals
- * get text in which lengths change with every character, so that the processor would predict them wrongly.
- */
-static inline char *put_special_quickly(char *out, const uint8_t **at, const uint8_t *end) {
-  /* of characters by the upper four bits of the first byte, from C0 on: the length, and the bits that show it */
-  static const struct { uint32_t mask, bits; uint8_t length, shift; } forms[4] = {
-      {0xe0c00000, 0xc0800000, 2, 16}, {0xe0c00000, 0xc0800000, 2, 16},
-      {0xf0c0c000, 0xe0808000, 3, 8}, {0xf8c0c0c0, 0xf0808080, 4, 0}};
-  const uint8_t lead = **at;
-  if (lead < 0x80) {
-    memcpy(out, quoted[lead].text, 8);
-    ++*at;
-    return out + quoted[lead].length;
+
+/* Bytes of a block: the lowest bit is that of the first byte. */
+struct found { uint64_t quoted, beyond_ascii; };
+
+/* The highest bits of eight bytes. */
+static inline uint64_t bits_of(uint64_t word) {
+  return ((word & REPEATED(0x80)) >> 7) * UINT64_C(0x0102040810204080) >> 56;
+}
+
+/* 80 for each of eight bytes that is not `byte`. */
+static inline uint64_t others(uint64_t word, uint8_t byte) {
+  const uint64_t difference = word ^ REPEATED(byte);
+  return ((difference & REPEATED(0x7f)) + REPEATED(0x7f)) | difference;
+}
+
+static inline struct found find(const uint8_t *block) {
+  struct found found = {0, 0};
+  for (int i = 0; i < BLOCK; i += 8) {
+    const uint64_t word = load_word(block + i);
+    const uint64_t from_space = ((word & REPEATED(0x7f)) + REPEATED(0x60)) | word;
+    const uint64_t plain = from_space & others(word, 0x7f) & others(word, '"') & others(word, '\\');
+    found.quoted |= bits_of(~plain) << i;
+    found.beyond_ascii |= bits_of(word) << i;
   }
-  const uint8_t *const byte = *at;
-  const uint32_t word = (uint32_t)byte[0] << 24 | (uint32_t)byte[1] << 16 | (uint32_t)byte[2] << 8 | byte[3];
-  if (lead < 0xc2) return put_character(out, at, end);
-  const unsigned form = (lead >> 4) - 12u;
+  return found;
+}
+/*
+ * The length of a character that is copied as it is, which begins with a byte from 80 on; 0 for any other. Four bytes
+ * can be read.
+ */
+static inline unsigned seen_length(const uint8_t *at) {
+  /* by the upper four bits of the first byte, from 8 on: the length, and the bits that show it */
+  static const struct { uint32_t mask, bits, least; uint8_t length, shift; } forms[8] = {
+      {0, 1, 0, 0, 0}, {0, 1, 0, 0, 0}, {0, 1, 0, 0, 0}, {0, 1, 0, 0, 0},
+      {0xe0c00000, 0xc0800000, 0x80, 2, 16}, {0xe0c00000, 0xc0800000, 0x80, 2, 16},
+      {0xf0c0c000, 0xe0808000, 0x800, 3, 8}, {0xf8c0c0c0, 0xf0808080, 0x10000, 4, 0}};
+  const uint32_t word = (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+  const unsigned form = (word >> 28) - 8u;
   const uint32_t bits = word >> forms[form].shift;
   const uint32_t character =
       ((bits & 0x3f) | (bits & 0x3f00) >> 2 | (bits & 0x3f0000) >> 4 | (bits & 0x7000000) >> 6) &
       ((UINT32_C(1) << (forms[form].length * 5 + 1)) - 1);
-  /* excludes encodings that are too long */
-  static const uint32_t least[4] = {0x80, 0x80, 0x800, 0x10000};
-  const bool is_valid = ((word & forms[form].mask) == forms[form].bits) & (character >= least[form]) &
+  /* excludes encodings that are too long, and surrogates */
+  const bool is_valid = ((word & forms[form].mask) == forms[form].bits) & (character >= forms[form].least) &
                         (character <= 0x10ffff) & (character - 0xd800 >= 0x800);
-  if (!is_valid || is_unseen(character)) return put_character(out, at, end);
-  memcpy(out, byte, 4);
-  *at += forms[form].length;
-  return out + forms[form].length;
+  return is_valid && !is_unseen(character) ? forms[form].length : 0;
 }
 
-/* `out` has room for MOST_PER_BYTE times the length. Returns the end of the text. */
-static char *put_text(char *out, const uint8_t *bytes, size_t length) {
-  const uint8_t *at = bytes, *const end = bytes + length;
-  while (end - at >= 8) {
-    const uint64_t found = specials(load_word(at));
-    memcpy(out, at, 8);
-    const int plain = found == 0 ? 8 : __builtin_ctzll(found) / 8;
-    at += plain;
-    out += plain;
-    if (found == 0) continue;
-    /* they often come in a row */
-    while (end - at >= 8 && !is_plain(*at)) out = put_special_quickly(out, &at, end);
+/* Copies `length` bytes. Whole units of 16 are read and written: so most lengths cause no branch. */
+static inline char *put_plain(char *out, const uint8_t *bytes, unsigned length) {
+  memcpy(out, bytes, 16);
+  for (unsigned i = 16; i < length; i += 16) memcpy(out + i, bytes + i, 16);
+  return out + length;
+}
+
+/* The bytes of a block before `limit`. 16 bytes follow it, and twice that have room. */
+static inline char *put_block(char *out, const uint8_t *block, uint64_t quotes, unsigned limit) {
+  unsigned from = 0;
+  for (; quotes != 0; quotes &= quotes - 1) {
+    const unsigned to = (unsigned)__builtin_ctzll(quotes);
+    out = put_plain(out, block + from, to - from);
+    memcpy(out, quoted[block[to]].text, 8);
+    out += quoted[block[to]].length;
+    from = to + 1;
   }
-  while (at < end) {
-    if (is_plain(*at))
-      *out++ = (char)*at++;
+  return put_plain(out, block + from, limit - from);
+}
+
+/* One character after the other, until `*at` is at `stop` or after it. */
+static char *put_slowly(char *out, const uint8_t **at, const uint8_t *stop, const uint8_t *end) {
+  while (*at < stop) {
+    if (is_plain(**at))
+      *out++ = (char)*(*at)++;
     else
-      out = put_special(out, &at, end);
+      out = put_special(out, at, end);
   }
   return out;
 }
 
-/* The arguments of the functions below: bytes, and the memory from index `at` of `out` on. */
-struct target {
-  void *bytes;
-  char *out;
-  size_t length, room;
-  uint32_t at;
-};
-
-static bool get_target(napi_env env, napi_callback_info info, struct target *target) {
-  napi_value args[3];
-  void *out;
-  if (!get_args(env, info, 3, args) || !get_bytes(env, args[0], 1, &target->bytes, &target->length) ||
-      !get_bytes(env, args[1], 1, &out, &target->room) || napi_get_value_uint32(env, args[2], &target->at) != napi_ok)
-    return false;
-  const size_t before = target->at < target->room ? target->at : target->room;
-  target->out = (char *)out + before;
-  target->room -= before;
-  return true;
+/*
+ * `out` has room for MOST_PER_BYTE times the length. Returns the end of the text.
+ *
+ * In output for terminals, the lengths of text and of characters change all the time, and the processor would predict
+ * each of them wrongly. So the bytes of a block that need attention are found without a branch, as bits.
+ */
+static char *put_text(char *out, const uint8_t *bytes, size_t length) {
+  const uint8_t *at = bytes, *const end = bytes + length;
+  unsigned checked = 0; /* bytes of the next block that belong to a character of this one */
+  while (end - at >= BLOCK + 16) {
+    const struct found found = find(at);
+    unsigned limit = BLOCK;
+    uint64_t characters = found.beyond_ascii & ~UINT64_C(0) << checked;
+    checked = 0;
+    while (characters != 0) {
+      const unsigned place = (unsigned)__builtin_ctzll(characters);
+      const unsigned size = seen_length(at + place);
+      if (size == 0) {
+        limit = place;
+        break;
+      }
+      if (place + size >= BLOCK) {
+        checked = place + size - BLOCK;
+        break;
+      }
+      characters &= ~UINT64_C(0) << (place + size);
+    }
+    if (limit == BLOCK) {
+      out = put_block(out, at, found.quoted, BLOCK);
+      at += BLOCK;
+    } else {
+      out = put_block(out, at, found.quoted & ((UINT64_C(1) << limit) - 1), limit);
+      at += limit;
+      out = put_slowly(out, &at, end - at > SLOW_BYTES ? at + SLOW_BYTES : end, end);
+    }
+  }
+  for (; checked > 0; checked--) *out++ = (char)*at++;
+  return put_slowly(out, &at, end, end);
 }
 
 /*
@@ -224,23 +261,8 @@ static napi_value js_json_text(napi_env env, napi_callback_info info) {
   return js_int(env, put_text(target.out, target.bytes, target.length) - target.out + target.at);
 }
 
-/*
- * copyBytes(bytes, out, at): copies them to index `at` of `out`, and throws a RangeError if there is no room. In
- * JavaScript, a copy to shared memory is made word by word, as if another thread read it meanwhile.
- */
-static napi_value js_copy_bytes(napi_env env, napi_callback_info info) {
-  struct target target;
-  if (!get_target(env, info, &target)) return NULL;
-  if (target.length > target.room)
-    napi_throw_range_error(env, NULL, "telpty addon: no room for the bytes");
-  else if (target.length > 0)
-    memcpy(target.out, target.bytes, target.length);
-  return NULL;
-}
-
 void json_text_exports(napi_env env, napi_value exports) {
   static uv_once_t once = UV_ONCE_INIT;
   uv_once(&once, make_quoted);
   export_function(env, exports, "jsonText", js_json_text);
-  export_function(env, exports, "copyBytes", js_copy_bytes);
 }

@@ -13,7 +13,7 @@
  * Nothing is dropped here. Bytes for which there is no room do not pass: they go to JavaScript, which takes the records
  * before it handles them. If an observer is too slow, JavaScript decides between waiting and dropping.
  *
- * The memory grows from nothing to TEE_BYTES, and is freed when nothing has passed for TEE_WAIT_MS after a flood. An
+ * The memory grows from nothing to TEE_BYTES, and is freed when nothing has passed for FLOOD_WAIT_MS after a flood. An
  * array that is emptied at once needs no wrapping as a ring would, and after keys only the first page of it is in use.
  *
  * Any thread that passes bytes may use a tee. `passing` is locked during the system call that passes them: otherwise an
@@ -28,14 +28,21 @@
 /* Precedes the bytes of a record: their length with the direction, and the us since the first record. */
 #define HEADER_BYTES 8
 
-/* The most that waits, headers included: four full buffers of a flood are taken while four more pass. */
-#define TEE_BYTES (512 * 1024)
+/* The most that waits, headers included: eight full buffers of a flood are taken while eight more pass. */
+#define TEE_BYTES (1024 * 1024)
 
 /* With this much JavaScript is called at once. Calls for each buffer of a flood would take more of the CPU. */
 #define URGENT_BYTES (TEE_BYTES / 2)
 
 /* How long records wait: not noticeable to a person who watches, and longer than most programs need for an echo. */
 #define TEE_WAIT_MS 10
+
+/*
+ * The same after at least FLOOD_BYTES were taken at once. A person cannot read them in this time. Without it, a flood
+ * that is slowed down by a busy machine or by its client would call JavaScript for each few KB.
+ */
+#define FLOOD_WAIT_MS 50
+#define FLOOD_BYTES (64 * 1024)
 
 /* The size of the first allocation, and how much is kept by a tee that is not in use. */
 #define FIRST_BYTES 512
@@ -47,7 +54,7 @@
  * Bytes in the direction of the last record are added to it until this time after its beginning, in us. A flood passes
  * some KB at a time. In JavaScript each record costs more than all of its bytes. On a screen the time is not visible.
  */
-#define MERGE_US 2000
+#define MERGE_US 10000
 
 /* Fewer bytes are an echo or an answer, which observers see as it passed. */
 #define MERGE_BYTES 1024
@@ -107,12 +114,13 @@ static void deliver_now(uv_idle_t *idle);
  * Makes the loop call deliver(). The caller has the lock of the list, and is the loop's thread. In a virtual machine,
  * each poll with a timeout may take tens of us to set the timer of the CPU. So a flood does not use the timer.
  */
-static void schedule(struct tees *tees) {
+static void schedule(struct tees *tees, unsigned wait_ms) {
+  uv_timer_t *const timer = &tees->timer;
   if (tees->urgent) {
-    uv_timer_stop(&tees->timer);
+    uv_timer_stop(timer);
     uv_idle_start(&tees->idle, deliver_now);
-  } else if (!uv_is_active((uv_handle_t *)&tees->timer)) {
-    uv_timer_start(&tees->timer, deliver_in_time, TEE_WAIT_MS, 0);
+  } else if (!uv_is_active((uv_handle_t *)timer) || uv_timer_get_due_in(timer) > wait_ms) {
+    uv_timer_start(timer, deliver_in_time, wait_ms, 0);
   }
 }
 
@@ -126,7 +134,7 @@ static void unschedule(struct tees *tees) {
 static void wake_up(uv_async_t *handle) {
   struct tees *tees = &((struct state *)handle->data)->tees;
   uv_mutex_lock(&tees->lock);
-  if (!list_empty(&tees->waiting)) schedule(tees);
+  if (!list_empty(&tees->waiting)) schedule(tees, TEE_WAIT_MS);
   uv_mutex_unlock(&tees->lock);
 }
 
@@ -144,7 +152,7 @@ static void notify(struct tee *tee, size_t before) {
   if (is_scheduled) {
     /* nothing to do */
   } else if (uv_thread_equal(&self, &tees->thread)) {
-    schedule(tees);
+    schedule(tees, TEE_WAIT_MS);
   } else {
     uv_async_send(&tees->wake_loop);
   }
@@ -238,12 +246,12 @@ static void remove_waiting(struct tee *tee) {
   uv_mutex_unlock(&tees->lock);
 }
 
-/* Looks at the tee again after TEE_WAIT_MS. */
-static void wait_again(struct tee *tee) {
+/* Looks at the tee again after this time. */
+static void wait_again(struct tee *tee, unsigned wait_ms) {
   struct tees *tees = &tee->conn->state->tees;
   uv_mutex_lock(&tees->lock);
   list_add(&tees->waiting, &tee->waiting);
-  schedule(tees);
+  schedule(tees, wait_ms);
   uv_mutex_unlock(&tees->lock);
 }
 
@@ -330,7 +338,7 @@ static napi_value js_take_tee(napi_env env, napi_callback_info info) {
     *(double *)age = (double)(uv_hrtime() - tee->began) / 1e6;
     tee->length = 0;
     remove_waiting(tee);
-    if (tee->capacity > KEPT_BYTES && c->fd >= 0) wait_again(tee);
+    if (tee->capacity > KEPT_BYTES && c->fd >= 0) wait_again(tee, length < FLOOD_BYTES ? TEE_WAIT_MS : FLOOD_WAIT_MS);
   }
   uv_mutex_unlock(&tee->lock);
   return js_int(env, (int64_t)length);

@@ -35,16 +35,16 @@ import type { Retention } from './recording-directory.ts';
 /** How long output waits for more before the thread gets it, in milliseconds. */
 const FLUSH_MS = 50;
 /** A batch of this size is sent at once, in bytes. Everything that the fast path copies at once has room in one. */
-const BATCH_BYTES = 512 * 1024;
+const BATCH_BYTES = 2 ** 20;
 const FIRST_BATCH_BYTES = 4096;
 const LARGEST_SMALL_BATCH = 64 * 1024;
 /** How much memory of written batches is kept for the next ones, in batches. New memory costs a fault for each page. */
-const SPARE_BATCHES = 4;
+const SPARE_BATCHES = 3;
 /** How much of one recording, and of all, may wait to be written before sessions pause, in bytes. */
-const MOST_WAITING = 2 ** 20;
+const MOST_WAITING = 2 * 2 ** 20;
 const MOST_WAITING_IN_ALL = 16 * 2 ** 20;
 /** How much more is taken from a session after it was asked to pause: output in transit. */
-const AFTER_PAUSE = 2 ** 20;
+const AFTER_PAUSE = 2 * 2 ** 20;
 /** What a step counts in addition to its data, in bytes: about the memory of its objects. */
 const STEP_BYTES = 128;
 /** The same of a step with the header. */
@@ -182,6 +182,8 @@ export class RecorderThread {
   #batchBytes = FIRST_BATCH_BYTES;
   readonly #spare: BatchMemory[] = [];
   #timer: NodeJS.Timeout | undefined;
+  /** When the last batch was sent, by `performance.now()`. */
+  #flushed = 0;
   /** What each recording has in this batch, in bytes. */
   #sizes = new Map<number, number>();
   /** Batches that were sent and are not written yet, the oldest first. */
@@ -233,7 +235,10 @@ export class RecorderThread {
 
   readonly #inTime = (): void => {
     this.#timer = undefined;
-    this.#flush();
+    // All steps that wait are newer than the last batch. In a flood this saves a small batch for each time.
+    const left = this.#flushed + FLUSH_MS - performance.now();
+    if (left > 1 && this.#steps.length > 0) this.#timer = setTimeout(this.#inTime, left).unref();
+    else this.#flush();
   };
 
   /** Adds data to the batch. */
@@ -269,6 +274,7 @@ export class RecorderThread {
     this.#sizes = new Map();
     this.#data = undefined;
     this.#used = 0;
+    this.#flushed = performance.now();
     const order = this.#running().send({ type: 'batch', steps, data });
     this.#unwritten.push({ order, sizes, data });
   }

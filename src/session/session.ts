@@ -229,8 +229,8 @@ export class Session extends Duplex {
   /**
    * Adds an observer of the bytes of the session. It sees exactly the bytes from now on, until it is removed, in order
    * with everything else that happens in the session. Keys and output that pass without JavaScript are delivered in
-   * batches: after at most 10 ms, unless the event loop is busy; and before JavaScript writes output or gets input or
-   * an event of this session. Output that an observer writes is delivered when the batch is complete.
+   * batches: after at most 10 ms (50 ms in a flood), unless the event loop is busy; and before JavaScript writes output
+   * or gets input or an event of this session. Output that an observer writes is delivered when the batch is complete.
    *
    * @returns the function that removes it. That may call the tap a last time.
    */

@@ -30,7 +30,8 @@ const REPLACED: Record<string, readonly (readonly [string, string])[]> = {
   'terminal/read.c': [['#define TURN_BYTES (8 * 1024)', '#define TURN_BYTES 4']],
   'socket/fast_path.c': [['#define ESCAPED_BYTES (32 * 1024)', '#define ESCAPED_BYTES 5']],
   'socket/tee.c': [
-    ['#define TEE_BYTES (512 * 1024)', '#define TEE_BYTES 48'],
+    ['#define TEE_BYTES (1024 * 1024)', '#define TEE_BYTES 48'],
+    ['#define FLOOD_BYTES (64 * 1024)', '#define FLOOD_BYTES 24'],
     ['#define FIRST_BYTES 512', '#define FIRST_BYTES 12'],
     ['#define KEPT_BYTES (4 * 1024)', '#define KEPT_BYTES 12'],
   ],
