@@ -264,7 +264,7 @@ describe('a flood', () => {
     await using user = await visit(script('exec yes'));
     await untilTrue(() => user.received > 200_000);
     const { session } = visitors.host;
-    const release = await user.holdDisplay();
+    const release = await user.holdTimers();
     const stopped = await untilStopped(session);
     await release();
     await untilTrue(() => session.bytesWritten > stopped + 1_000_000);
@@ -277,7 +277,7 @@ describe('a flood', () => {
     const shown = async () => Number((await user.screen()).match(/^\d{8}$/gm)?.at(-1) ?? 0) * 10;
     await user.type('seq -f %08.0f 99999999\n');
     await untilTrue(() => user.received > 200_000);
-    const release = await user.holdDisplay();
+    const release = await user.holdTimers();
     const sent = await untilStopped(session);
     await user.page.evaluate('new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))');
     const before = await shown();

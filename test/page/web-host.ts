@@ -208,22 +208,22 @@ export class Visit implements AsyncDisposable {
   }
 
   /**
-   * Stops the work of xterm.js, which processes output in timers without a time. Everything else in the page goes on,
-   * as in a page that is slow to display.
+   * Stops timers without a time, in which xterm.js processes output and what input methods have composed. Everything
+   * else in the page goes on, as in a page that is slow.
    *
    * @returns a function that lets it go on.
    */
-  async holdDisplay(): Promise<() => Promise<void>> {
+  async holdTimers(): Promise<() => Promise<void>> {
     await this.page.evaluate(`{
       const start = window.setTimeout;
       const held = [];
-      window.setTimeout = (run, ms, ...rest) => ms === undefined ? held.push(run) : start(run, ms, ...rest);
-      window.releaseDisplay = () => {
+      window.setTimeout = (run, ms, ...rest) => ms ? start(run, ms, ...rest) : held.push(run);
+      window.releaseTimers = () => {
         window.setTimeout = start;
         for (const run of held) start(run);
       };
     }`);
-    return () => this.page.evaluate('releaseDisplay()');
+    return () => this.page.evaluate('releaseTimers()');
   }
 
   /** Moves the mouse to the middle of a cell of the terminal, counted from 1. */

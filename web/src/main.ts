@@ -56,7 +56,10 @@ const session = new Session(base, () => xterm, {
 const encoder = new TextEncoder();
 const input = new Input(text => terminal.write(encoder.encode(text)));
 
-const keyBar = new KeyBar(xterm, { paste: () => void clipboard.paste(), menu: () => menu.press() });
+const keyBar = new KeyBar(xterm, terminal.textInput, {
+  paste: () => void clipboard.paste(),
+  menu: () => menu.press(),
+});
 
 xterm.onData(typed => {
   const data = keyBar.modified(typed);

@@ -1,5 +1,6 @@
 /** The keys that the keyboards of phones lack. */
 import type { Terminal as Xterm } from '@xterm/xterm';
+import type { TextInput } from '../terminal/text-input.ts';
 import { byId, create } from './elements.ts';
 
 /** How long a key is held before it repeats, and the pause between two repeats. */
@@ -20,11 +21,15 @@ export interface KeyBarUser {
 export class KeyBar {
   readonly element = byId('keys');
   readonly #xterm: Xterm;
+  readonly #textInput: TextInput;
   readonly #modifiers = { ctrl: 'off' as Stickiness, alt: 'off' as Stickiness };
   readonly #buttons = new Map<'ctrl' | 'alt', HTMLButtonElement>();
 
-  constructor(xterm: Xterm, user: KeyBarUser) {
+  constructor(xterm: Xterm, textInput: TextInput, user: KeyBarUser) {
     this.#xterm = xterm;
+    this.#textInput = textInput;
+    // The keyboards of phones compose words. A modifier is for the next character, not for a word.
+    textInput.sendsAtOnce = () => this.#isModified;
     const arrow = (letter: string) => () => this.#type(this.#cursorKey(letter));
     this.element.append(
       this.#key('Esc', 'Escape', () => this.#type('\x1b')),
@@ -42,10 +47,14 @@ export class KeyBar {
     );
   }
 
+  get #isModified(): boolean {
+    return this.#modifiers.ctrl !== 'off' || this.#modifiers.alt !== 'off';
+  }
+
   /** Applies the modifiers to what the keyboard has typed. */
   modified(data: string): string {
+    if (!this.#isModified || data.length !== 1) return data;
     const { ctrl, alt } = this.#modifiers;
-    if ((ctrl === 'off' && alt === 'off') || data.length !== 1) return data;
     const key = ctrl === 'off' ? data : withControl(data);
     const result = alt === 'off' ? key : `\x1b${key}`;
     this.#used();
@@ -83,7 +92,12 @@ export class KeyBar {
     return button;
   }
 
-  #key(label: string, name: string, press: () => void, repeats?: 'repeats'): HTMLButtonElement {
+  #key(label: string, name: string, action: () => void, repeats?: 'repeats'): HTMLButtonElement {
+    const press = () => {
+      // The word that is being composed was typed before this key.
+      this.#textInput.settle();
+      action();
+    };
     const attributes = label === name ? {} : { 'aria-label': name };
     const button = create('button', { type: 'button', tabIndex: -1, attributes }, label);
     let timer: number | undefined;

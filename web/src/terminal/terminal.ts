@@ -7,6 +7,7 @@ import { Terminal as Xterm } from '@xterm/xterm';
 import type { Settings, SettingsStore } from '../settings.ts';
 import { OutputQueue } from './output-queue.ts';
 import { Renderer } from './renderer.ts';
+import { TextInput } from './text-input.ts';
 import { followSystem, THEMES, themeOf } from './themes.ts';
 
 const FONTS =
@@ -32,6 +33,7 @@ export class Terminal {
   readonly #settings: SettingsStore;
   readonly #element: HTMLElement;
   readonly #renderer: Renderer;
+  readonly textInput: TextInput;
   readonly #output = new OutputQueue((bytes, done) => this.xterm.write(bytes, done));
   /** Whether the last pointer was a finger. Browsers turn its tap into events of a mouse, which do not say so. */
   #isTouched = false;
@@ -60,6 +62,7 @@ export class Terminal {
     this.xterm.loadAddon(new WebLinksAddon(activate, links));
     this.xterm.attachCustomKeyEventHandler(event => this.#handleKey(event));
     this.xterm.open(element);
+    this.textInput = new TextInput(this.xterm);
     this.#renderer = new Renderer(this.xterm, element, () => this.fit());
     settings.follow(current => this.#apply(current));
     followSystem(() => this.#apply(settings.current));
@@ -100,6 +103,7 @@ export class Terminal {
 
   /** Ctrl and slash is the byte of Ctrl and underscore, as in xterm: many programs undo at it. xterm.js ignores it. */
   #handleKey(event: KeyboardEvent): boolean {
+    if (!this.textInput.handleKey(event)) return false;
     if (event.key !== '/' || !event.ctrlKey || event.altKey || event.metaKey) return true;
     event.preventDefault();
     if (event.type === 'keydown') this.xterm.input('\x1f');
