@@ -13,16 +13,19 @@ import type { TLSSocket } from 'node:tls';
 import { isLoopback } from '../transport/pre-session/address-list.ts';
 import { valuesOf } from './client.ts';
 
-/** The names and origins of a server. */
+/**
+ * The names and origins of a server. A dot at the end of a name means that it is complete. Browsers send it if the user
+ * has typed it, and some proxies remove it from Host and not from Origin, so it is removed before names are compared.
+ */
 export class Site {
-  readonly #origins: ReadonlySet<string>;
+  readonly #origins: ReadonlySet<string | undefined>;
   readonly #names: ReadonlySet<string>;
 
   /** @param origins as browsers write them. @param hosts host names. */
   constructor(origins: readonly string[], hosts: readonly string[]) {
-    this.#origins = new Set(origins);
+    this.#origins = new Set(origins.map(normalOrigin));
     const named = origins.map(origin => new URL(origin).hostname);
-    this.#names = new Set([...named, ...hosts].map(name => name.toLowerCase()));
+    this.#names = new Set([...named, ...hosts].map(name => withoutDot(name.toLowerCase())));
   }
 
   /** The Host header of a request for this server, in lower case; `undefined` for any other request. */
@@ -41,22 +44,30 @@ export class Site {
     const [origin, ...more] = valuesOf(request, 'origin');
     if (origin === undefined) return true;
     if (more.length > 0) return false;
-    return this.#origins.has(origin) || isSameOrigin(origin, `${isSecure ? 'https' : 'http'}://${host}`);
+    const normal = normalOrigin(origin);
+    if (normal === undefined) return false;
+    return this.#origins.has(normal) || normal === normalOrigin(`${isSecure ? 'https' : 'http'}://${host}`);
   }
 }
 
-/** Whether two origins are the same. A proxy may add the port to the Host header also if it is that of the scheme. */
-function isSameOrigin(one: string, other: string): boolean {
-  return URL.canParse(one) && URL.canParse(other) && new URL(one).origin === new URL(other).origin;
+/**
+ * An origin in the form that is compared; `undefined` for a malformed one, and for that of a page without an origin. A
+ * proxy may add the port also if it is that of the scheme.
+ */
+function normalOrigin(origin: string): string | undefined {
+  if (!URL.canParse(origin)) return undefined;
+  const { protocol, hostname, port } = new URL(origin);
+  return `${protocol}//${withoutDot(hostname)}:${port}`;
 }
 
-/** The name in a Host header, in lower case, without brackets and port; `undefined` for a malformed one. */
+function withoutDot(name: string): string {
+  return name.replace(/\.$/, '');
+}
+
+/** The name in a Host header, in lower case, without brackets, port and final dot; `undefined` for a malformed one. */
 export function nameInHost(header: string): string | undefined {
   const [, name] = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{0,5})?$/i.exec(header) ?? [];
-  return name
-    ?.toLowerCase()
-    .replace(/^\[(.*)\]$/, '$1')
-    .replace(/\.$/, '');
+  return name && withoutDot(name.toLowerCase().replace(/^\[(.*)\]$/, '$1'));
 }
 
 /**

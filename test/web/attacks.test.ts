@@ -59,6 +59,28 @@ describe('a page of another site', { timeout: 600_000 }, () => {
     }
   });
 
+  it('is distinguished from a page of this server whose name ends with a dot', async () => {
+    const options = { origins: ['https://play.example.org', 'https://dot.example.:8443'], hosts: ['bench.'] };
+    await using host = await startWeb(CAT, options);
+    for (const [name, origin, status] of [
+      ['localhost.:8080', 'http://localhost.:8080', 101],
+      // Proxies such as nginx remove the dot.
+      ['localhost:8080', 'http://localhost.:8080', 101],
+      ['localhost.:8080', 'http://localhost:8080', 101],
+      ['bench', 'http://bench.', 101],
+      ['play.example.org.', 'https://play.example.org.', 101],
+      ['play.example.org', 'https://play.example.org.', 101],
+      ['dot.example:8443', 'https://dot.example:8443', 101],
+      ['localhost.:8080', 'http://localhost.:8081', 403],
+      ['localhost.', 'http://evil.example.', 403],
+      ['evil.example.', 'http://evil.example.', 403],
+      ['localhost..', 'http://localhost..', 403],
+      ['.', 'http://.', 403],
+    ] as const) {
+      assert.equal(await statusOf(host.port, { headers: { host: name, origin } }), status, `${name} ${origin}`);
+    }
+  });
+
   it('cannot use its own name for this server (DNS rebinding): Host must be a name of the server', async () => {
     await using host = await startWeb(CAT, { origins: ['https://play.example.org'], hosts: ['bench'] });
     const { port } = host;
