@@ -8,8 +8,13 @@ import { frame } from '../support/clients/web-client.ts';
 
 /** The reader of frames in ws, which its types leave out. */
 const { Receiver } = createRequire(import.meta.url)('ws') as {
-  readonly Receiver: new (options: { readonly isServer: boolean }) => NodeJS.WritableStream & EventEmitter;
+  readonly Receiver: new (options: ReceiverOptions) => NodeJS.WritableStream & EventEmitter;
 };
+
+interface ReceiverOptions {
+  readonly isServer: boolean;
+  readonly maxPayload?: number;
+}
 
 const [CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG] = [0x0, 0x1, 0x2, 0x8, 0x9, 0xa] as const;
 const FIN = 0x80;
@@ -135,6 +140,131 @@ describe('frames from a client', () => {
       assert.equal(read([masked(FIN | CLOSE, Buffer.of(code >> 8, code & 255))]).closed, code);
     }
     assert.equal(read([masked(FIN | CLOSE, Buffer.alloc(0))]).closed, 1005);
+  });
+});
+
+/** Random numbers that are the same in each run. */
+class Random {
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = seed;
+  }
+
+  /** An integer from 0 to `limit` - 1. */
+  below(limit: number): number {
+    this.#state = (Math.imul(this.#state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((this.#state / 2 ** 32) * limit);
+  }
+
+  of<T>(choices: readonly T[]): T {
+    return choices[this.below(choices.length)]!;
+  }
+}
+
+/** A frame with a mask of its own, or with one mistake. */
+function randomFrame(random: Random, first: number, payload: Buffer): Buffer {
+  const bytes = masked(first, payload);
+  if (random.below(40) > 0) return bytes;
+  const change = random.below(5);
+  if (change === 0) bytes[0]! ^= 1 << random.below(8);
+  else if (change === 1) bytes[1]! ^= 0x80;
+  else if (change === 2) return masked(random.below(256), payload);
+  else if (change === 3) return frame(first, payload, { length: random.of([126, 65_536, 65_537, 2 ** 40, 2 ** 60]) });
+  else return masked(FIN | CLOSE, Buffer.from([random.below(256), random.below(256), ...payload.subarray(0, 20)]));
+  return bytes;
+}
+
+/** Frames of a client that mostly keeps the rules: messages in fragments, with control frames between them. */
+function randomStream(random: Random): Buffer {
+  const frames: Buffer[] = [];
+  const control = () => {
+    while (random.below(3) === 0) {
+      const payload = Buffer.alloc(random.of([0, 1, 5, 125, 126]), 'ping');
+      frames.push(randomFrame(random, FIN | random.of([PING, PONG]), payload));
+    }
+  };
+  for (let messages = random.below(12); messages > 0; messages--) {
+    const opcode = random.of([TEXT, BINARY]);
+    const size = random.of([0, 1, 3, 40, 125, 126, 127, 1_000, 32_767]);
+    const payload = Buffer.from('aé漢👍🏽'.repeat(Math.ceil(size / 15)));
+    const fragments = 1 + random.below(4);
+    for (let index = 0; index < fragments; index++) {
+      const [from, to] = [index, index + 1].map(at => Math.floor((payload.length * at) / fragments)) as [
+        number,
+        number,
+      ];
+      const first = (index === fragments - 1 ? FIN : 0) | (index === 0 ? opcode : CONTINUATION);
+      frames.push(randomFrame(random, first, payload.subarray(from, to)));
+      control();
+    }
+  }
+  if (random.below(2) === 0) frames.push(randomFrame(random, FIN | CLOSE, Buffer.of(3, 232, 0x6f, 0x6b)));
+  return Buffer.concat(frames);
+}
+
+/** Cuts a stream where the network might. */
+function randomPieces(random: Random, stream: Buffer): Buffer[] {
+  const pieces: Buffer[] = [];
+  const most = random.of([2, 7, 200, 100_000]);
+  for (let at = 0; at < stream.length; at += pieces.at(-1)!.length) {
+    pieces.push(stream.subarray(at, at + 1 + random.below(most)));
+  }
+  return pieces;
+}
+
+interface Judgement {
+  /** The contents of complete messages. */
+  readonly messages: string;
+  readonly hasPong: boolean;
+  readonly closed: number | undefined;
+  readonly code: number | undefined;
+}
+
+/** What ws makes of a stream. */
+async function judge(pieces: readonly Buffer[]): Promise<Judgement> {
+  const receiver = new Receiver({ isServer: true, maxPayload: 65_536 });
+  let messages = '';
+  let hasPong = false;
+  let closed: number | undefined;
+  receiver.on('message', (data: Buffer) => {
+    messages += data.toString('latin1');
+  });
+  receiver.on('pong', () => {
+    hasPong = true;
+  });
+  receiver.on('conclude', (code: number) => {
+    closed = code;
+  });
+  const error = await new Promise<object | undefined>(resolve => {
+    receiver.once('error', resolve);
+    receiver.once('finish', () => resolve(undefined));
+    for (const piece of pieces) receiver.write(Buffer.from(piece));
+    receiver.end();
+  });
+  const status = error && Object.getOwnPropertySymbols(error).find(({ description }) => description === 'status-code');
+  return { messages, hasPong, closed, code: status && (error as Record<symbol, number>)[status] };
+}
+
+describe('random frames from a client', () => {
+  it('have the messages, the end and the close code that ws finds', async () => {
+    const seen = new Map<number | undefined, number>();
+    for (let seed = 0; seed < 400; seed++) {
+      const random = new Random(seed);
+      const stream = randomStream(random);
+      const pieces = randomPieces(random, stream);
+      const ours = read(pieces, true);
+      const theirs = await judge(pieces);
+      const words = `seed ${seed}`;
+      // A mistake can make text invalid. Messages are a stream here, which is not decoded before the terminal.
+      if (theirs.code === 1007) continue;
+      seen.set(theirs.code, (seen.get(theirs.code) ?? 0) + 1);
+      assert.deepEqual([ours.code, ours.closed, ours.pongs], [theirs.code, theirs.closed, theirs.hasPong], words);
+      // The beginning of a message is passed on before its end has arrived.
+      assert.ok(ours.data.startsWith(theirs.messages), words);
+      if (theirs.closed === 1000) assert.equal(ours.data, theirs.messages, words);
+    }
+    for (const code of [undefined, 1002, 1009]) assert.ok(seen.get(code)! > 10, `${code}: ${seen.get(code)}`);
   });
 });
 

@@ -2,8 +2,11 @@
  * A WebSocket as the transport of a session, above the transport of its connection: binary messages in both directions,
  * whose boundaries mean nothing.
  *
- * Rejected: the library ws. For one key and its echo, its streams and those of Node's sockets cost more than everything
- * else; here the addon receives and sends, as for Telnet clients.
+ * Rejected: the library ws, which would be a dependency of every installation. Here the addon receives and sends, as
+ * for Telnet clients, and payloads are passed on before their message is complete. `bench/websocket.ts` on two cores: a
+ * flood costs 0.53 s of CPU per GB at 1,870 MB/s, with ws 0.76 s at 1,320 MB/s. A key and its echo cost 24 µs of CPU,
+ * with ws 29 µs. Idle connections need the same memory. Messages, ends and close codes are those of ws, also for random
+ * frames: see test/web/frames.test.ts.
  */
 import type { Transport, TransportUser } from '../../transport/stream/transport.ts';
 import { binaryFrame, CloseCode, closeFrame, FrameReader, pingFrame, pongFrame } from './frames.ts';
