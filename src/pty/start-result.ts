@@ -170,6 +170,12 @@ function printable(text: string): string {
   return escaped;
 }
 
+/** Why no pseudo-terminal can be opened, for a code such as `'ENOENT'`; undefined if the code says enough. */
+export function openProblem(code: string): string | undefined {
+  const meaning = MEANINGS.open?.[code];
+  return typeof meaning === 'string' ? meaning : undefined;
+}
+
 /** The error for the step of a start that failed: `error` is its errno, `stepIndex` the index of the step. */
 export function startError(
   file: string,

@@ -22,6 +22,7 @@ import { findProgram, loginShell } from '../../src/cli/serve/program.ts';
 import { TelptyError } from '../../src/errors.ts';
 import { isAlive, untilTrue } from '../support/leaks.ts';
 import { CLI } from '../support/servers/server.ts';
+import { requireRoot } from '../support/system/tools.ts';
 
 const command = [process.execPath, CLI] as const;
 
@@ -124,6 +125,19 @@ describe('telpty', () => {
   for (const [args, line] of misuse) {
     it(`telpty ${args.join(' ')}: exit 2`, () => fails(args, 2, line));
   }
+
+  it('no pseudo-terminals: exit 1 before the first session', () => {
+    requireRoot();
+    const serve = [...command, 'serve', '--port', '0', '--', '/bin/true'];
+    const { status, stdout, stderr } = spawnSync(
+      'unshare',
+      ['--mount', 'sh', '-c', 'mount -t tmpfs none /dev && exec "$@"', 'sh', ...serve],
+      { encoding: 'utf8', timeout: 300_000 },
+    );
+    const advice = '/dev/ptmx is missing; mount devpts on /dev/pts and link /dev/ptmx to pts/ptmx';
+    const expected = { status: 1, stdout: '', stderr: `telpty: cannot open a pseudo-terminal: ${advice}\n` };
+    assert.deepEqual({ status, stdout, stderr }, expected);
+  });
 
   it('something missing at run time: exit 1', () => {
     fails(

@@ -1,5 +1,5 @@
 /** Checks before the server starts, so that errors appear at once and not in each session. */
-import { statSync } from 'node:fs';
+import { closeSync, constants, openSync, statSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
 import { resolve } from 'node:path';
 import { localeCodeset } from '../../charset/index.ts';
@@ -8,6 +8,7 @@ import { addon } from '../../native/load.ts';
 import { errorText } from '../../native/system-error.ts';
 import { removeOrphans } from '../../pty/cgroup/cgroup.ts';
 import { prepareCgroup } from '../../pty/cgroup/place.ts';
+import { openProblem } from '../../pty/start-result.ts';
 import { checkRange, type UserIdRange } from '../../pty/user-range.ts';
 import { lookupUser, ownUser, type User } from '../../pty/users.ts';
 import { prepareDirectory } from '../../recording/recording-directory.ts';
@@ -38,6 +39,7 @@ export function runStartupChecks(settings: ServeSettings, log: Log): StartupChec
   const found = findNamed(settings);
   // Without the addon every session would fail.
   addon();
+  checkTerminals();
   warnOfDescriptors(settings, log);
   const cgroup = settings.cgroup === undefined ? undefined : findCgroup(settings.cgroup, settings);
   warnOfLocale(settings, log);
@@ -55,6 +57,22 @@ export function findNamed(settings: ServeSettings): Pick<StartupChecks, 'program
   const program = servedProgram(settings, user);
   const cwd = settings.cwd === undefined ? undefined : findDirectory(settings.cwd);
   return { program, user, cwd };
+}
+
+/** What may be missing only for the moment. A session that finds it missing reports it. */
+const SHORTAGES: ReadonlySet<string> = new Set(['ENOSPC', 'EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);
+
+/** Opens a pseudo-terminal. Containers and chroots without devpts are common. */
+function checkTerminals(): void {
+  if (process.platform !== 'linux') return;
+  try {
+    closeSync(openSync('/dev/ptmx', constants.O_RDWR | constants.O_NOCTTY));
+  } catch (cause) {
+    const { code = '' } = cause as NodeJS.ErrnoException;
+    if (SHORTAGES.has(code)) return;
+    const words = `cannot open a pseudo-terminal: ${openProblem(code) ?? errorText(cause)}`;
+    throw new TelptyError('ERR_RUNTIME', words, { file: '/dev/ptmx', cause });
+  }
 }
 
 function findUser(name: string): User {
