@@ -131,7 +131,6 @@ static char *put_special(char *out, const uint8_t **at, const uint8_t *end) {
   return out + quoted[byte].length;
 }
 
-
 /* Bytes of a block: the lowest bit is that of the first byte. */
 struct found { uint64_t quoted, beyond_ascii; };
 
@@ -157,6 +156,7 @@ static inline struct found find(const uint8_t *block) {
   }
   return found;
 }
+
 /*
  * The length of a character that is copied as it is, which begins with a byte from 80 on; 0 for any other. Four bytes
  * can be read.
