@@ -12,6 +12,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { BuildError, compileObjects, root, run } from './addon/compile.mjs';
+import { hideCertificates } from './lib/tools.mjs';
 
 const SANITIZERS = {
   address: {
@@ -119,6 +120,7 @@ async function runTests(name, sanitizer) {
   if (status !== 0) throw new BuildError(`tests failed under the ${name} sanitizer`);
 }
 
+hideCertificates();
 try {
   for (const [name, sanitizer] of Object.entries(SANITIZERS)) {
     if (wanted.length === 0 || wanted.includes(name)) await runTests(name, sanitizer);

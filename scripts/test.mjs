@@ -15,7 +15,7 @@ import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
 import { pack } from './lib/pack.mjs';
-import { plainEnvironment } from './lib/tools.mjs';
+import { hideCertificates, plainEnvironment } from './lib/tools.mjs';
 import { translateAll } from './lib/translate.mjs';
 
 /** Folders of test/ by tier. A file outside them, and a folder that no tier names, is an error. */
@@ -140,6 +140,7 @@ const seconds = [];
 const fileSeconds = new Map();
 const began = performance.now();
 
+hideCertificates();
 await translateAll(['src', 'test', 'bench', 'fuzz']);
 for (const name of tier === 'all' ? Object.keys(TIERS) : [tier]) {
   const files = all

@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { plainEnvironment } from './tools.mjs';
 
 const execute = promisify(execFile);
 const DIRECTORY = fileURLToPath(new URL('../../.cache/package/', import.meta.url));
@@ -12,7 +13,8 @@ const DIRECTORY = fileURLToPath(new URL('../../.cache/package/', import.meta.url
 export async function pack() {
   rmSync(DIRECTORY, { recursive: true, force: true });
   mkdirSync(DIRECTORY, { recursive: true });
-  await execute('npm', ['pack', '--loglevel=error', '--pack-destination', DIRECTORY]);
+  const args = ['pack', '--loglevel=error', '--pack-destination', DIRECTORY];
+  await execute('npm', args, { env: plainEnvironment() });
   const [file] = readdirSync(DIRECTORY);
   const tarball = join(DIRECTORY, 'telpty.tgz');
   renameSync(join(DIRECTORY, file), tarball);

@@ -11,10 +11,26 @@ import { promisify } from 'node:util';
 const execute = promisify(execFile);
 const TOOLS = fileURLToPath(new URL('../../.cache/tools/', import.meta.url));
 
-/** This environment without what npm hands to its scripts: an npm that is started from one must not obey it. */
+/**
+ * Hides the certificates that this machine adds for the registry (NODE_EXTRA_CA_CERTS) from the processes of a test
+ * run. Each start of Node.js would read them, and take half as much CPU time again; only npm needs them.
+ */
+export function hideCertificates() {
+  const { NODE_EXTRA_CA_CERTS: file } = process.env;
+  if (file === undefined) return;
+  process.env.TELPTY_EXTRA_CA_CERTS = file;
+  delete process.env.NODE_EXTRA_CA_CERTS;
+}
+
+/**
+ * This environment for an npm: without what npm hands to its scripts, which another npm must not obey, and with hidden
+ * certificates.
+ */
 export function plainEnvironment() {
+  const { TELPTY_EXTRA_CA_CERTS: file, ...rest } = process.env;
+  const environment = file === undefined ? rest : { NODE_EXTRA_CA_CERTS: file, ...rest };
   return Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !/^npm_(?!config_registry)|^INIT_CWD$|^NODE_OPTIONS$/i.test(name)),
+    Object.entries(environment).filter(([name]) => !/^npm_(?!config_registry)|^INIT_CWD$|^NODE_OPTIONS$/i.test(name)),
   );
 }
 
