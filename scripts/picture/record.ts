@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { spawnPty } from '../../src/pty/index.ts';
-import { createRecording } from '../../src/recording/recording-writer.ts';
+import { createRecording } from '../../src/recording/writing/recording-writer.ts';
 import { Screen } from '../../src/screen/screen.ts';
 import { loadScreens } from '../../src/screen/xterm.ts';
 import { GAME } from './game.ts';

@@ -19,9 +19,9 @@ import type { ByteObserver } from '../session/observing/observers.ts';
 import type { Session } from '../session/session.ts';
 import { DEFAULT_COLUMNS, DEFAULT_ROWS, dimension } from '../session/terminal.ts';
 import { Direction, type DirectionBit } from '../transport/stream/passed-bytes.ts';
-import { type FileEnd, type LiveRecording, type RecorderThread, recorderThread } from './recorder.ts';
 import { RECORDING_FORMATS, type RecordingFormat, type RecordingHeader } from './recording.ts';
-import { prepareDirectory } from './recording-directory.ts';
+import { type FileEnd, type LiveRecording, type RecorderThread, recorderThread } from './writing/recorder.ts';
+import { prepareDirectory } from './writing/recording-directory.ts';
 
 /** Options of {@link record}. */
 export interface RecordOptions {

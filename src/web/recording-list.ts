@@ -1,13 +1,13 @@
 /**
  * Reads the directory of the recordings of a server, for those who may operate it: lists, and pieces of files. It never
- * opens anything but a complete recording that telpty wrote; see `src/recording/recording-directory.ts`.
+ * opens anything but a complete recording that telpty wrote; see `src/recording/writing/recording-directory.ts`.
  */
 import { constants } from 'node:fs';
 import { type FileHandle, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RecordingHeader } from '../recording/recording.ts';
-import { isOurs, isOwn, parseName, SAFE_FLAGS } from '../recording/recording-directory.ts';
 import { decoderFor } from '../recording/recording-reader.ts';
+import { isOurs, isOwn, parseName, SAFE_FLAGS } from '../recording/writing/recording-directory.ts';
 
 /** A recording in a list. */
 export interface ListedRecording {

@@ -30,9 +30,9 @@ import {
   type Session,
   type Shell,
 } from '../../src/index.ts';
-import { outputDecoder } from '../../src/recording/output-decoder.ts';
-import { type FileEnd, type LiveRecording, recorderThread } from '../../src/recording/recorder.ts';
 import type { RecordingEvent } from '../../src/recording/recording.ts';
+import { outputDecoder } from '../../src/recording/writing/output-decoder.ts';
+import { type FileEnd, type LiveRecording, recorderThread } from '../../src/recording/writing/recorder.ts';
 import {
   createPart,
   deleteRecordings,
@@ -40,8 +40,8 @@ import {
   prepareDirectory,
   publishPart,
   repairRecordings,
-} from '../../src/recording/recording-directory.ts';
-import { RecordingWriter } from '../../src/recording/recording-writer.ts';
+} from '../../src/recording/writing/recording-directory.ts';
+import { RecordingWriter } from '../../src/recording/writing/recording-writer.ts';
 import '../support/recorder.ts';
 import { OPT, type WireOptions } from '../support/clients/test-client.ts';
 import { untilTrue } from '../support/leaks.ts';

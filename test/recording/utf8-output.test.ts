@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { addon } from '../../src/native/load.ts';
 import { AsciicastEncoder, DATA_END } from '../../src/recording/asciicast.ts';
 import type { RecordingFormat } from '../../src/recording/recording.ts';
-import { RecordingWriter } from '../../src/recording/recording-writer.ts';
+import { RecordingWriter } from '../../src/recording/writing/recording-writer.ts';
 
 const HEADER = { columns: 80, rows: 24 };
 const root = mkdtempSync(join(tmpdir(), 'telpty-utf8-'));

@@ -8,7 +8,7 @@ import { Duplex } from 'node:stream';
 import { after, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { connect, type Session } from '../../src/index.ts';
-import { createRecording } from '../../src/recording/recording-writer.ts';
+import { createRecording } from '../../src/recording/writing/recording-writer.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'telpty-doubling-'));
 after(() => rmSync(directory, { recursive: true }));

@@ -8,7 +8,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import iconv from 'iconv-lite';
 import { type Output, Screen } from '../../src/cli/connect/terminal/screen.ts';
 import { connect, ptyShell, type Session } from '../../src/index.ts';
-import { createRecording } from '../../src/recording/recording-writer.ts';
+import { createRecording } from '../../src/recording/writing/recording-writer.ts';
 import { Peer } from '../support/clients/peer.ts';
 import { CMD, OPT, type Wire } from '../support/clients/test-client.ts';
 import { Host } from '../support/servers/host.ts';

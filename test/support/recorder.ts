@@ -3,6 +3,6 @@
  * thread would last as long as the process.
  */
 import { after } from 'node:test';
-import { endRecorderThread } from '../../src/recording/recorder.ts';
+import { endRecorderThread } from '../../src/recording/writing/recorder.ts';
 
 after(() => endRecorderThread());

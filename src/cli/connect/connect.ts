@@ -6,7 +6,7 @@ import { type Retry, reconnect } from '../../client/reconnect.ts';
 import { TelptyError } from '../../errors.ts';
 import { errorText } from '../../native/system-error.ts';
 import { flowControl, linemode, specialCharactersOf } from '../../protocol/index.ts';
-import { createRecording, type RecordingWriter, reasonOf } from '../../recording/recording-writer.ts';
+import { createRecording, type RecordingWriter, reasonOf } from '../../recording/writing/recording-writer.ts';
 import { displaySize, type Machine, machineOf } from '../../screen/machines/index.ts';
 import type { Session } from '../../session/session.ts';
 import { DEFAULT_COLUMNS, DEFAULT_ROWS } from '../../session/terminal.ts';

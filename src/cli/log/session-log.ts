@@ -2,7 +2,7 @@
 import { basename } from 'node:path';
 import type { TelptyError } from '../../errors.ts';
 import type { RecordingEnd } from '../../recording/record.ts';
-import { finalName } from '../../recording/recording-directory.ts';
+import { finalName } from '../../recording/writing/recording-directory.ts';
 import type { SessionOutcome } from '../../server/server.ts';
 import type { Session } from '../../session/session.ts';
 import type { RejectedVariable } from '../../shells/environment/environment.ts';

@@ -2,7 +2,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { addon } from '../../native/load.ts';
 import { onAbandoned } from '../../pty/program.ts';
-import { recordingCounts } from '../../recording/recorder.ts';
+import { recordingCounts } from '../../recording/writing/recorder.ts';
 import type { Server, SessionOutcome } from '../../server/server.ts';
 import type { Session } from '../../session/session.ts';
 import type { StartedProgram } from '../../shells/program/options.ts';

@@ -7,9 +7,9 @@ import { errorText } from '../../native/system-error.ts';
 import { fill, put } from '../../recording/player/frame.ts';
 import type { Key } from '../../recording/player/key.ts';
 import { clockTime, emptyFrame } from '../../recording/player/player.ts';
-import { parseName } from '../../recording/recording-directory.ts';
 import { openRecording } from '../../recording/recording-file.ts';
 import type { Recording } from '../../recording/recording-reader.ts';
+import { parseName } from '../../recording/writing/recording-directory.ts';
 import { escapeText } from '../../shells/output/escape.ts';
 import type { Actor, Stage } from './stage.ts';
 

@@ -11,7 +11,7 @@ import { prepareCgroup } from '../../pty/cgroup/place.ts';
 import { openProblem } from '../../pty/start-result.ts';
 import { checkRange, type UserIdRange } from '../../pty/user-range.ts';
 import { lookupUser, ownUser, type User } from '../../pty/users.ts';
-import { prepareDirectory } from '../../recording/recording-directory.ts';
+import { prepareDirectory } from '../../recording/writing/recording-directory.ts';
 import { C_LOCALE, firstCharset, installedLocale } from '../../shells/environment/locale-names.ts';
 import { InstalledLocales } from '../../shells/environment/locales.ts';
 import { escapeText } from '../../shells/output/escape.ts';

@@ -1,7 +1,7 @@
 /** Records one session of a program. */
 import assert from 'node:assert/strict';
 import { ptyShell, type RecordingEnd, type RecordOptions, record } from '../../../src/index.ts';
-import { endRecorderThread } from '../../../src/recording/recorder.ts';
+import { endRecorderThread } from '../../../src/recording/writing/recorder.ts';
 import type { Wire, WireOptions } from '../clients/test-client.ts';
 import { Host } from './host.ts';
 

@@ -14,9 +14,10 @@
  */
 import { dirname, join } from 'node:path';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
-import { TelptyError } from '../errors.ts';
-import { loadAddon } from '../native/load.ts';
-import { ownFile, ownPackage } from '../package.ts';
+import { TelptyError } from '../../errors.ts';
+import { loadAddon } from '../../native/load.ts';
+import { ownFile, ownPackage } from '../../package.ts';
+import type { RecordingFormat, RecordingHeader } from '../recording.ts';
 import {
   type BatchMemory,
   BUSY,
@@ -29,7 +30,6 @@ import {
   type ThreadStart,
   WANTS_REPORTS,
 } from './recorder-messages.ts';
-import type { RecordingFormat, RecordingHeader } from './recording.ts';
 import type { Retention } from './recording-directory.ts';
 
 /** How long output waits for more before the thread gets it, in milliseconds. */
@@ -534,9 +534,9 @@ export async function endRecorderThread(): Promise<void> {
 
 /** `.ts` in the source tree. A bundle finds the file in the installed package. */
 function threadFile(): string {
-  if (ownFile.endsWith('.ts')) return join(dirname(ownFile), 'recording', 'recorder-thread.ts');
+  if (ownFile.endsWith('.ts')) return join(dirname(ownFile), 'recording', 'writing', 'recorder-thread.ts');
   const root = ownPackage()?.root;
-  if (root !== undefined) return join(root, 'dist', 'recording', 'recorder-thread.js');
+  if (root !== undefined) return join(root, 'dist', 'recording', 'writing', 'recorder-thread.js');
   throw new TelptyError(
     'ERR_RUNTIME',
     'recordings need the package telpty, which is not installed next to this bundle',

@@ -34,11 +34,11 @@ import {
   writeSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { TelptyError } from '../errors.ts';
-import { AsciicastDecoder, MAX_LINE, timeOfEvent } from './asciicast.ts';
-import type { RecordingDecoder, RecordingEvent, RecordingFormat, RecordingHeader } from './recording.ts';
+import { TelptyError } from '../../errors.ts';
+import { AsciicastDecoder, MAX_LINE, timeOfEvent } from '../asciicast.ts';
+import type { RecordingDecoder, RecordingEvent, RecordingFormat, RecordingHeader } from '../recording.ts';
+import { FRAME_HEADER, MICROSECONDS, TtyrecDecoder } from '../ttyrec.ts';
 import { encoderOf, reasonOf } from './recording-writer.ts';
-import { FRAME_HEADER, MICROSECONDS, TtyrecDecoder } from './ttyrec.ts';
 
 const EXTENSIONS: Readonly<Record<RecordingFormat, string>> = {
   asciicast: 'cast',

@@ -1,6 +1,6 @@
 /** What the sessions of a process and the thread that writes their recordings send each other. */
 import type { MessagePort } from 'node:worker_threads';
-import type { RecordingFormat, RecordingHeader } from './recording.ts';
+import type { RecordingFormat, RecordingHeader } from '../recording.ts';
 import type { Retention } from './recording-directory.ts';
 
 /** A step of one recording. Times are in seconds since its beginning. */
