@@ -1,10 +1,11 @@
 /**
  * The formats of asciinema: a header, and a line of JSON for each event. Version 2 has the time since the beginning,
- * version 3 the time since the event before.
+ * version 3 the time since the event before. Version 1 is one JSON object, with the time since the event before. It is
+ * read as a whole, and not written.
  *
  * It uses nothing of Node.js: the page of the web gateway reads recordings, too.
  *
- * Source: https://docs.asciinema.org/manual/asciicast/v3/ and v2.
+ * Source: https://docs.asciinema.org/manual/asciicast/v3/, v2 and v1.
  */
 import {
   type Checkpoint,
@@ -24,6 +25,9 @@ export const MAX_LINE = 16 * 2 ** 20;
 
 /** The longest time that is read: what a ttyrec file can express, too. */
 const MAX_SECONDS = 2 ** 32;
+
+/** The advice for a file in version 1 that is not read. */
+const CONVERT = '"asciinema convert" of asciinema 3 makes a newer file of it';
 
 const NOTHING = new Uint8Array();
 
@@ -131,7 +135,9 @@ function quoted(character: string): string {
 export class AsciicastDecoder implements RecordingDecoder {
   header: RecordingHeader | undefined;
   problem: FormatProblem | undefined;
-  #version: AsciicastVersion = 3;
+  #version: AsciicastVersion | 1 = 3;
+  /** What has been read of a file that is, or may be, in version 1. */
+  #document: string | undefined;
   /** The beginning of a line whose end has not come. */
   #rest: Uint8Array[] = [];
   #restLength = 0;
@@ -156,6 +162,9 @@ export class AsciicastDecoder implements RecordingDecoder {
   end(): RecordingEvent[] {
     if (this.problem !== undefined) return [];
     const last = this.#take(new Uint8Array());
+    if (this.header === undefined && (this.#document !== undefined || mayBeDocument(last))) {
+      return this.#whole((this.#document ?? '') + last);
+    }
     // A whole event may lack its line feed; one that is cut is left out.
     if (this.header === undefined) this.#line(last);
     const event = this.header === undefined ? undefined : this.#event(parsed(last));
@@ -163,6 +172,7 @@ export class AsciicastDecoder implements RecordingDecoder {
   }
 
   checkpoint(): Checkpoint['resume'] {
+    if (this.#version === 1) return undefined;
     const [offset, number, last, version, header] = [
       this.#offset,
       this.#number,
@@ -188,6 +198,14 @@ export class AsciicastDecoder implements RecordingDecoder {
   }
 
   #lines(text: string): RecordingEvent[] {
+    if (this.header === undefined && (this.#document !== undefined || mayBeDocument(text))) {
+      this.#document = (this.#document ?? '') + text;
+      if (this.#document.length > MAX_LINE) {
+        this.#fail(`an asciicast v1 of more than ${MAX_LINE / 2 ** 20} MiB; ${CONVERT}`, 1);
+        this.#document = undefined;
+      }
+      return [];
+    }
     const events: RecordingEvent[] = [];
     let from = 0;
     while (from < text.length && this.problem === undefined) {
@@ -215,27 +233,52 @@ export class AsciicastDecoder implements RecordingDecoder {
     return this.#event(value);
   }
 
+  /** The text of a file in version 1. */
+  #whole(text: string): RecordingEvent[] {
+    this.#document = undefined;
+    this.#number = 1;
+    const value = parsed(text);
+    if (value === undefined && /^\{\s*"version"\s*:\s*1\b/.test(text)) {
+      this.#fail(`an asciicast v1 that is not whole, or not JSON; ${CONVERT}`);
+      return [];
+    }
+    this.#header(isObject(value) && value.version === 1 ? value : undefined);
+    if (this.problem !== undefined) return [];
+    const { stdout } = value as { stdout?: unknown };
+    if (!Array.isArray(stdout)) {
+      this.#fail('an asciicast v1 without "stdout", the list of its events');
+      return [];
+    }
+    const events: RecordingEvent[] = [];
+    for (const [index, item] of (stdout as unknown[]).entries()) {
+      const [seconds, data] = Array.isArray(item) ? (item as readonly unknown[]) : [];
+      const event = this.#event([seconds, 'o', data]);
+      if (event === undefined) {
+        this.#fail(`event ${index + 1} of "stdout" is not [seconds, data]`);
+        return events;
+      }
+      events.push(event);
+    }
+    return events;
+  }
+
   #header(value: unknown): void {
     const header = isObject(value) ? value : {};
     const { version } = header;
-    if (version !== 2 && version !== 3) {
-      this.#fail(
-        version === 1
-          ? 'asciicast v1, not v3 or v2; "asciinema convert" of asciinema 3 makes a newer file of it'
-          : 'not a header with "version": 3 or 2',
-      );
+    if (version !== 1 && version !== 2 && version !== 3) {
+      this.#fail('not a header with "version": 3, 2 or 1');
       return;
     }
     this.#version = version;
     const inner = isObject(header.term) ? header.term : {};
-    const [columns, rows] = version === 2 ? [header.width, header.height] : [inner.cols, inner.rows];
+    const [columns, rows] = version === 3 ? [inner.cols, inner.rows] : [header.width, header.height];
     if (!isSize(columns) || !isSize(rows)) {
-      const names = version === 2 ? '"width" and "height"' : '"cols" and "rows" of "term"';
+      const names = version === 3 ? '"cols" and "rows" of "term"' : '"width" and "height"';
       this.#fail(`${names} must be whole numbers from 1 to 65535`);
       return;
     }
     const env = isObject(header.env) ? header.env : {};
-    const term = version === 2 ? env.TERM : inner.type;
+    const term = version === 3 ? inner.type : env.TERM;
     const { timestamp, idle_time_limit: limit } = header;
     this.header = {
       columns,
@@ -285,6 +328,17 @@ export class AsciicastDecoder implements RecordingDecoder {
   #fail(problem: string, number = this.#number): void {
     this.problem ??= { problem, place: String(number) };
   }
+}
+
+/**
+ * Whether a text without its end may begin a file in version 1: an object that is not whole in its first line, or one
+ * of this version.
+ */
+function mayBeDocument(text: string): boolean {
+  const [first = ''] = text.split('\n', 1);
+  if (!/^\{\s*(?:"|$)/.test(first) || /"version"\s*:\s*[23]\b/.test(first.slice(0, 1000))) return false;
+  const value = parsed(first);
+  return value === undefined || (isObject(value) && value.version === 1);
 }
 
 function joined(pieces: readonly Uint8Array[]): Uint8Array {

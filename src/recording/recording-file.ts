@@ -32,7 +32,7 @@ const COMPRESSED = [
 const PIECE = 64 * 1024;
 
 /**
- * Opens a recording: asciicast v2 or v3, or ttyrec, plain or compressed with gzip. The contents decide, not the name.
+ * Opens a recording: asciicast v1 to v3, or ttyrec, plain or compressed with gzip. The contents decide, not the name.
  *
  * @throws TelptyError `ERR_RUNTIME` if the file cannot be read, or does not begin as a recording.
  *

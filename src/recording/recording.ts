@@ -10,6 +10,8 @@
  * | size, resizes | yes | yes | as `CSI 8 ; rows ; columns t`, if at all |
  * | input, marks | yes | yes | no |
  * | exit status | yes | no | no |
+ *
+ * asciicast v1, of asciinema 1, is read only. It is one JSON object, with a size that does not change and with output.
  */
 
 /** The formats that are read and written. */

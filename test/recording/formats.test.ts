@@ -214,8 +214,14 @@ describe('asciicast of others', () => {
   });
 
   for (const [file, problem, place] of [
-    ['', /^not a header with "version": 3 or 2/, '1'],
-    ['{"version":1,"width":80,"height":24,"stdout":[]}', /^asciicast v1, .*asciinema convert/, '1'],
+    ['', /^not a header with "version": 3, 2 or 1/, '1'],
+    ['{"version":1,"width":80,"height":24,"stdout":[[1,"a"]', /^an asciicast v1 that is not whole.*convert/, '1'],
+    ['{\n "version": 1,\n "width": 80,', /^an asciicast v1 that is not whole/, '1'],
+    ['{"version":1,"width":80,"height":24}\n', /^an asciicast v1 without "stdout"/, '1'],
+    ['{"version":1,"width":80,"height":0,"stdout":[]}', /^"width" and "height"/, '1'],
+    ['{"version":1,"width":8,"height":2,"stdout":[[0,"a"],[1]]}', /^event 2 of "stdout" is not/, '1'],
+    ['{\n"version": 2,\n"width": 8}', /^not a header/, '1'],
+    ['{\nint main(void) {}\n', /^not a header/, '1'],
     ['null', /^not a header/, '1'],
     ['{"version":2,"width":0,"height":24}', /^"width" and "height"/, '1'],
     ['{"version":3,"width":80,"height":24}', /^"cols" and "rows"/, '1'],
@@ -229,6 +235,62 @@ describe('asciicast of others', () => {
       assert.equal(decoder.problem?.place, place);
     });
   }
+});
+
+describe('asciicast v1', () => {
+  const document = {
+    version: 1,
+    width: 80,
+    height: 24,
+    duration: 2.5,
+    command: '/bin/zsh',
+    title: 'A title',
+    env: { TERM: 'xterm', SHELL: '/bin/zsh' },
+    stdout: [
+      [0.25, 'é\n'],
+      [1.5, '界'],
+      [0.75, ''],
+    ],
+  };
+  const files = [
+    JSON.stringify(document),
+    `${JSON.stringify(document)}\n`,
+    JSON.stringify(document, null, 2),
+    `${JSON.stringify(document, null, '\t')}\n\n`,
+  ];
+
+  it('is read as a whole, cut anywhere, on one line or on many', () => {
+    for (const file of files) {
+      fc.assert(
+        fc.property(fc.array(fc.integer({ min: 1, max: 80 }), { minLength: 1 }), lengths => {
+          const decoder = new AsciicastDecoder();
+          assert.deepEqual(decode(decoder, Buffer.from(file), lengths), [
+            { time: 0.25, type: 'output', data: 'é\n' },
+            { time: 1.75, type: 'output', data: '界' },
+            { time: 2.5, type: 'output', data: '' },
+          ]);
+          const { columns, rows, term, command, title } = decoder.header!;
+          assert.deepEqual([columns, rows, term, command, title], [80, 24, 'xterm', '/bin/zsh', 'A title']);
+        }),
+        { numRuns: 30 },
+      );
+    }
+  });
+
+  it('has a limit of its size', () => {
+    for (const end of ['\n', '']) {
+      const decoder = new AsciicastDecoder();
+      decoder.push(Buffer.from(`{"version":1,${end}`));
+      const piece = Buffer.from(`${' '.repeat(2 ** 20)}${end}`);
+      let count = 0;
+      while (decoder.problem === undefined && count < 20) {
+        decoder.push(piece);
+        count++;
+      }
+      assert.equal(count, 16);
+      assert.match(decoder.problem?.problem ?? '', /more than 16 MiB/);
+    }
+  });
 });
 
 describe('ttyrec of others', () => {

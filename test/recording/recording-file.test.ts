@@ -43,6 +43,18 @@ const outputs = async (path: string) => {
 };
 
 describe('openRecording', () => {
+  it('reads asciicast v1, plain and compressed, and gives its screens', async () => {
+    const stdout = [[0.5, 'first'], ...Array.from({ length: 3000 }, () => [0.001, 'x\r\n']), [1, 'last']];
+    const v1 = JSON.stringify({ version: 1, width: 20, height: 5, stdout }, null, 2);
+    for (const path of [file('v1.json', v1), file('v1.json.gz', gzipSync(v1))]) {
+      const recording = await openRecording(path);
+      assert.deepEqual([recording.columns, recording.rows], [20, 5]);
+      assert.equal((await recording.screenAt(9)).text, 'x\nx\nx\nx\nlast');
+      assert.equal((await recording.screenAt(0.5)).text, 'first');
+      assert.equal((await recording.screenAt(3.6)).text, 'x\nx\nx\nx');
+    }
+  });
+
   for (const [name, contents] of [
     ['v3.cast', encoded(new AsciicastEncoder(3))],
     ['v2.txt', encoded(new AsciicastEncoder(2))],

@@ -69,7 +69,7 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
       usage: 'telpty play [options] FILE|DIR',
       operands: 'file',
       text: [
-        'Plays a recording: asciicast v2 or v3 (asciinema), or ttyrec, plain or compressed with gzip. For a directory it lists the recordings, the newest first, and plays the one that you pick; without a terminal it prints the list.',
+        'Plays a recording: asciicast v1 to v3 (asciinema), or ttyrec, plain or compressed with gzip. For a directory it lists the recordings, the newest first, and plays the one that you pick; without a terminal it prints the list.',
         'Keys: space pauses, `.` goes on by one event, `+` and `-` change the speed, `[` and `]` go to the previous and the next mark or by 10 s, the cursor keys go by 5 s, 0 to 9 go to that tenth of the recording, q and ^C quit.',
         'Only text, colours and attributes reach the terminal; all other sequences of the recording stay in the player. A smaller terminal shows the part of the screen with the cursor. Standard output must be a terminal.',
         'The exit status is 0 at the end of the recording or if you quit, 1 if the file cannot be read or is broken, after it was played up to there, 2 if the command was used in a wrong way.',
