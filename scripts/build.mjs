@@ -19,8 +19,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { compilerPath } from './lib/compiler.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 /** For coverage. They would double the size of the package. */
@@ -91,10 +92,10 @@ async function bundlePage() {
   renameSync(temporary, join(page, 'index.html'));
 }
 
-/** The path of a module of a development dependency; without it nothing can be built. */
-function developmentModule(name, what) {
+/** Ends the build if a module of a development dependency is missing. */
+function needDevelopmentModule(name, what) {
   try {
-    return createRequire(import.meta.url).resolve(name);
+    createRequire(import.meta.url).resolve(name);
   } catch {
     process.stderr.write(`telpty: cannot build dist/: ${what} is not installed; run: npm install\n`);
     process.exit(1);
@@ -114,7 +115,7 @@ function removeOlder(directory, time) {
   for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath ?? entry.path, entry.name);
     // Times of files may be whole seconds.
-    const isOurs = path === stamp || path.startsWith(page);
+    const isOurs = path === stamp || path.startsWith(page + sep);
     if (entry.isFile() && !isOurs && statSync(path).mtimeMs < time.getTime() - 1_000) rmSync(path);
   }
 }
@@ -157,9 +158,9 @@ run(join(root, 'scripts', 'addon', 'build.mjs'));
 // Set by npm (pacote) while it installs a clone of a git dependency; no documented variable says the same.
 if (process.env._PACOTE_NO_PREPARE_ !== undefined && process.platform !== 'win32') addPrebuild();
 if (withSourceMaps || isStale()) {
-  const compiler = developmentModule('typescript/bin/tsc', 'TypeScript');
+  needDevelopmentModule('typescript', 'TypeScript');
   const started = new Date();
-  run(compiler, '-p', 'tsconfig.build.json', ...(withSourceMaps ? ['--sourceMap', '--inlineSources'] : []));
+  run(compilerPath(), '-p', 'tsconfig.build.json', ...(withSourceMaps ? ['--sourceMap', '--inlineSources'] : []));
   removeOlder(join(root, 'dist'), started);
   await bundleCommand();
   writeFileSync(stamp, '');
@@ -169,6 +170,6 @@ if (withSourceMaps || isStale()) {
   utimesSync(stamp, built, built);
 }
 if (isPageStale()) {
-  developmentModule('@xterm/xterm', 'xterm.js');
+  needDevelopmentModule('@xterm/xterm', 'xterm.js');
   await bundlePage();
 }

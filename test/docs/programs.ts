@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { compilerPath } from '../../scripts/lib/compiler.mjs';
 import { atExit } from '../support/cleanup.ts';
 import { assertGone, descendantsOf } from '../support/leaks.ts';
 
@@ -60,8 +61,7 @@ export class Workspace implements Disposable {
     for (const [index, { name, code }] of programs.entries()) {
       writeFileSync(join(directory, `${name ?? `block-${index + 1}`}.ts`), code);
     }
-    const compiler = join(root, 'node_modules/typescript/bin/tsc');
-    const { status, stdout } = spawnSync(process.execPath, [compiler, '-p', directory], { encoding: 'utf8' });
+    const { status, stdout } = spawnSync(process.execPath, [compilerPath(), '-p', directory], { encoding: 'utf8' });
     assert.equal(status, 0, stdout);
   }
 
