@@ -7,7 +7,7 @@ import { describe, it } from 'node:test';
 import { nodeBin, tool } from '../../scripts/lib/tools.mjs';
 import { atExit } from '../support/cleanup.ts';
 import { requireRoot } from '../support/system/tools.ts';
-import { Project, ROOT, type RunOptions, TARBALL } from './support.ts';
+import { installedProject, Project, ROOT, type RunOptions, TARBALL } from './support.ts';
 
 const QUIET = ['--no-audit', '--no-fund', '--loglevel=error'];
 
@@ -166,8 +166,7 @@ it('a git dependency, which npm builds in a clone, is packed with the addon of t
 });
 
 it('without an addon, the error names the platform, the supported ones, and the command that builds it', async () => {
-  using project = new Project();
-  await project.run(['npm', 'install', ...QUIET, TARBALL]);
+  using project = installedProject();
   const installed = join(project.directory, 'node_modules', 'telpty');
   cpSync(join(installed, 'prebuilds'), join(project.directory, 'saved'), { recursive: true });
   await project.run(['rm', '-r', join(installed, 'prebuilds')]);
