@@ -20,6 +20,7 @@ import { commands } from '../../src/cli/help/command-table.ts';
 import { commandHelp } from '../../src/cli/help/help.ts';
 import { findProgram, loginShell } from '../../src/cli/serve/program.ts';
 import { TelptyError } from '../../src/errors.ts';
+import { lazily, runCommands } from '../support/clients/command-lines.ts';
 import { isAlive, untilTrue } from '../support/leaks.ts';
 import { CLI } from '../support/servers/server.ts';
 import { requireRoot } from '../support/system/tools.ts';
@@ -43,21 +44,24 @@ after(() => rmSync(directory, { recursive: true }));
 describe('telpty', () => {
   it('--version', () => {
     const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
-    for (const option of ['--version', '-V']) {
-      assert.deepEqual(telpty(option), { status: 0, stdout: `${version}\n`, stderr: '' });
-    }
+    const expected = { status: 0, stdout: `${version}\n`, stderr: '' };
+    assert.deepEqual(telpty('--version'), expected);
+    assert.deepEqual(runCommands([['--version'], ['-V']]), [expected, expected]);
   });
   it('help', () => {
     const { status, stdout } = telpty('help');
     assert.equal(status, 0);
     assert.match(stdout, /telpty serve/);
-    for (const args of [['--help'], ['-h'], ['help', 'help']]) assert.equal(telpty(...args).stdout, stdout);
+    for (const same of runCommands([['--help'], ['-h'], ['help', 'help']])) assert.equal(same.stdout, stdout);
   });
   it('help serve and serve --help', () => {
     const help = commandHelp(commands.get('serve') ?? assert.fail());
-    assert.deepEqual(telpty('help', 'serve'), { status: 0, stdout: help, stderr: '' });
-    assert.deepEqual(telpty('serve', '--port', '0', '--help'), { status: 0, stdout: help, stderr: '' });
-    assert.deepEqual(telpty('serve', '-h'), { status: 0, stdout: help, stderr: '' });
+    const lines = [
+      ['help', 'serve'],
+      ['serve', '--port', '0', '--help'],
+      ['serve', '-h'],
+    ];
+    for (const result of runCommands(lines)) assert.deepEqual(result, { status: 0, stdout: help, stderr: '' });
   });
   it('prints no error when the reader of its help closes the pipe', async () => {
     const child = spawn('sh', ['-c', `"$@" | true`, 'sh', ...command, 'help', 'serve'], {
@@ -122,8 +126,9 @@ describe('telpty', () => {
     [['serve', '--program-encoding', 'klingon'], /^telpty: --program-encoding: /],
     [['serve', '--host', '0.0.0.0'], /^telpty: --host: 0\.0\.0\.0 is not loopback/],
   ];
-  for (const [args, line] of misuse) {
-    it(`telpty ${args.join(' ')}: exit 2`, () => fails(args, 2, line));
+  const misused = lazily(() => runCommands(misuse.map(([args]) => args)));
+  for (const [index, [args, line]] of misuse.entries()) {
+    it(`telpty ${args.join(' ')}: exit 2`, () => failed(misused()[index]!, 2, line));
   }
 
   it('no pseudo-terminals: exit 1 before the first session', () => {
@@ -140,54 +145,46 @@ describe('telpty', () => {
   });
 
   it('something missing at run time: exit 1', () => {
-    fails(
-      ['serve', '--config', '/nowhere.yaml'],
-      1,
-      'telpty: --config: cannot read /nowhere.yaml: no such file or directory\n',
-    );
-    fails(['serve', '--port', '0', 'no-such-program'], 1, "telpty: cannot find the program 'no-such-program'\n");
-    fails(['serve', '--port', '0', './no/such'], 1, "telpty: cannot find the program './no/such'\n");
-    fails(
-      ['serve', '--port', '0', '/etc/passwd'],
-      1,
-      "telpty: cannot run the program '/etc/passwd': permission denied; make it executable (chmod +x)\n",
-    );
-    const directory = mkdtempSync(join(tmpdir(), 'telpty-loop-'));
-    const loop = join(directory, 'loop');
+    const loops = mkdtempSync(join(tmpdir(), 'telpty-loop-'));
+    const loop = join(loops, 'loop');
     symlinkSync(loop, loop);
+    const missing: [args: string[], line: string | RegExp][] = [
+      [
+        ['serve', '--config', '/nowhere.yaml'],
+        'telpty: --config: cannot read /nowhere.yaml: no such file or directory\n',
+      ],
+      [['serve', '--port', '0', 'no-such-program'], "telpty: cannot find the program 'no-such-program'\n"],
+      [['serve', '--port', '0', './no/such'], "telpty: cannot find the program './no/such'\n"],
+      [
+        ['serve', '--port', '0', '/etc/passwd'],
+        "telpty: cannot run the program '/etc/passwd': permission denied; make it executable (chmod +x)\n",
+      ],
+      [['serve', '--port', '0', loop], `telpty: cannot run the program '${loop}': its symbolic links form a loop\n`],
+      [['serve', '--port', '0', '--cwd', '/no/such', 'cat'], "telpty: --cwd: there is no directory '/no/such'\n"],
+      [
+        ['serve', '--cwd', `/${'x'.repeat(300)}`, 'cat'],
+        /^telpty: --cwd: cannot be used \(name too long\): '\/x+…'\n$/,
+      ],
+      [['serve', '--user', '\u202ex', 'cat'], "telpty: --user: unknown user '\\u{202e}x'\n"],
+      [['serve', '--port', '0', '--user', 'no such user', 'cat'], /^telpty: --user: unknown user 'no such user'\n$/],
+      [
+        ['serve', '--port', '0', '--host', '192.0.2.1', '--allow-root-program', 'cat'],
+        /^telpty: --host: 192\.0\.2\.1 is not an address of/,
+      ],
+    ];
     try {
-      fails(
-        ['serve', '--port', '0', loop],
-        1,
-        `telpty: cannot run the program '${loop}': its symbolic links form a loop\n`,
-      );
+      const results = runCommands(missing.map(([args]) => args));
+      for (const [index, [, line]] of missing.entries()) failed(results[index]!, 1, line);
     } finally {
-      rmSync(directory, { recursive: true });
+      rmSync(loops, { recursive: true });
     }
-    fails(['serve', '--port', '0', '--cwd', '/no/such', 'cat'], 1, "telpty: --cwd: there is no directory '/no/such'\n");
-    fails(
-      ['serve', '--cwd', `/${'x'.repeat(300)}`, 'cat'],
-      1,
-      /^telpty: --cwd: cannot be used \(name too long\): '\/x+…'\n$/,
-    );
-    fails(['serve', '--user', '\u202ex', 'cat'], 1, "telpty: --user: unknown user '\\u{202e}x'\n");
-    fails(
-      ['serve', '--port', '0', '--user', 'no such user', 'cat'],
-      1,
-      /^telpty: --user: unknown user 'no such user'\n$/,
-    );
-    fails(
-      ['serve', '--port', '0', '--host', '192.0.2.1', '--allow-root-program', 'cat'],
-      1,
-      /^telpty: --host: 192\.0\.2\.1 is not an address of/,
-    );
   });
   it('a port in use: exit 1', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address() as AddressInfo;
-    fails(
-      ['serve', '--port', String(port), 'cat'],
+    failed(
+      telpty('serve', '--port', String(port), 'cat'),
       1,
       new RegExp(`^telpty: --port: 127\\.0\\.0\\.1:${port} is already in use`),
     );
@@ -196,11 +193,10 @@ describe('telpty', () => {
   it('a broken configuration file: exit 2', () => {
     const file = join(directory, 'bad.yaml');
     writeFileSync(file, 'prot: 1\n');
-    fails(['serve', '--config', file], 2, `telpty: ${file}:1:1: prot: unknown option (did you mean port?)\n`);
+    failed(telpty('serve', '--config', file), 2, `telpty: ${file}:1:1: prot: unknown option (did you mean port?)\n`);
   });
 
-  function fails(args: string[], status: number, line: string | RegExp): void {
-    const result = telpty(...args);
+  function failed(result: ReturnType<typeof telpty>, status: number, line: string | RegExp): void {
     assert.equal(result.status, status, result.stderr);
     assert.equal(result.stdout, '');
     const said = result.stderr

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { checkText } from '../../../src/cli/options/check.ts';
+import { lazily, runCommands } from '../../support/clients/command-lines.ts';
 import { CLI } from '../../support/servers/server.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'telpty-check-'));
@@ -70,10 +71,12 @@ describe('the check of a configuration', () => {
     });
   }
   it('reports the problem with which serve --config fails', () => {
-    for (const [text, problems] of cases) {
-      if (problems.length === 0) continue;
-      const file = fileOf(text);
-      const { status, stderr } = telpty('serve', '--config', file);
+    const wrong = cases
+      .filter(([, problems]) => problems.length > 0)
+      .map(([text, problems], index) => ({ file: fileOf(text, `wrong-${index}.yaml`), problems }));
+    const results = runCommands(wrong.map(({ file }) => ['serve', '--config', file]));
+    for (const [index, { file, problems }] of wrong.entries()) {
+      const { status, stderr } = results[index]!;
       assert.equal(status, 2, stderr);
       // An error about a combination begins with the option, which may also come from the command line.
       const said = stderr
@@ -87,12 +90,18 @@ describe('the check of a configuration', () => {
 });
 
 describe('telpty check', () => {
+  const withoutFiles = [[], ['a', 'b'], ['']];
+  const others = lazily(() =>
+    runCommands(
+      [['packaging/telpty.yaml'], ['/nowhere.yaml'], ['-h'], ...withoutFiles].map(args => ['check', ...args]),
+    ),
+  );
   it('prints that a file is valid: exit 0', () => {
     const file = fileOf('port: 0\nprogram: [cat]\n');
     assert.deepEqual(telpty('check', file), { status: 0, stdout: `${file}: valid\n`, stderr: '' });
   });
   it('accepts the configuration of the package, if the machine has its program', () => {
-    const { status, stderr } = telpty('check', 'packaging/telpty.yaml');
+    const { status, stderr } = others()[0]!;
     if (status === 1) assert.match(stderr, /^packaging\/telpty\.yaml:6:1: cannot find the program/);
     else assert.equal(status, 0, stderr);
   });
@@ -118,14 +127,14 @@ describe('telpty check', () => {
     assert.match(lines[2]!, /:1:1: --allow: .*\/no\/such/);
   });
   it('of a file that cannot be read: exit 1', () => {
-    assert.deepEqual(telpty('check', '/nowhere.yaml'), {
+    assert.deepEqual(others()[1], {
       status: 1,
       stdout: '',
       stderr: 'telpty: cannot read /nowhere.yaml: no such file or directory\n',
     });
   });
   it('requires exactly one file: exit 2', () => {
-    for (const args of [[], ['a', 'b'], ['']]) assert.equal(telpty('check', ...args).status, 2, args.join(' '));
+    for (const [index, args] of withoutFiles.entries()) assert.equal(others()[3 + index]!.status, 2, args.join(' '));
   });
-  it('-h', () => assert.match(telpty('check', '-h').stdout, /^Usage: telpty check FILE\n/));
+  it('-h', () => assert.match(others()[2]!.stdout, /^Usage: telpty check FILE\n/));
 });

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { after, describe, it, test } from 'node:test';
 import { commands } from '../../../src/cli/help/command-table.ts';
 import { completionScript } from '../../../src/cli/help/completion.ts';
+import { runCommands } from '../../support/clients/command-lines.ts';
 import { Terminal } from '../../support/clients/tmux.ts';
-import { CLI } from '../../support/servers/server.ts';
 import { requireTool } from '../../support/system/tools.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'telpty-completion-'));
@@ -126,15 +126,17 @@ describe('completion in zsh', { timeout: 600_000 }, () => {
 });
 
 test('telpty completion prints the script, and names the supported shells', () => {
-  const telpty = (...args: string[]) => spawnSync(process.execPath, [CLI, 'completion', ...args], { encoding: 'utf8' });
-  for (const shell of ['bash', 'zsh', 'fish'] as const) assert.equal(telpty(shell).stdout, completionScript(shell));
-  assert.match(telpty('-h').stdout, /^Usage: telpty completion bash\|zsh\|fish\n/);
-  for (const [args, line] of [
+  const shells = ['bash', 'zsh', 'fish'] as const;
+  const refused: [args: string[], line: string][] = [
     [['fihs'], 'telpty: completion: unknown shell fihs (did you mean fish?)\n'],
     [['powershell'], 'telpty: completion: unknown shell powershell (bash, zsh, fish)\n'],
     [[], 'telpty: completion: name one shell (bash, zsh, fish)\n'],
-  ] as const) {
-    const { status, stdout, stderr } = telpty(...args);
-    assert.deepEqual({ status, stdout, stderr }, { status: 2, stdout: '', stderr: line });
+  ];
+  const lines = [['-h'], ...shells.map(shell => [shell]), ...refused.map(([args]) => args)];
+  const [help, ...others] = runCommands(lines.map(args => ['completion', ...args]));
+  assert.match(help!.stdout, /^Usage: telpty completion bash\|zsh\|fish\n/);
+  for (const [index, shell] of shells.entries()) assert.equal(others[index]!.stdout, completionScript(shell));
+  for (const [index, [, line]] of refused.entries()) {
+    assert.deepEqual(others[shells.length + index], { status: 2, stdout: '', stderr: line });
   }
 });
