@@ -1,6 +1,5 @@
 /** Which clients `telpty serve` accepts, in one process and with workers. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
@@ -8,10 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { connect as connectTls } from 'node:tls';
+import { runCommands } from '../../support/clients/command-lines.ts';
 import { Wire, type WireOptions } from '../../support/clients/test-client.ts';
 import { untilTrue } from '../../support/leaks.ts';
 import { selfSigned } from '../../support/servers/certificates.ts';
-import { CLI, startServer, type TestServer } from '../../support/servers/server.ts';
+import { startServer, type TestServer } from '../../support/servers/server.ts';
 
 const LIMIT = { timeout: 600_000 };
 const XTERM: WireOptions = { ttype: ['xterm'], size: [80, 24] };
@@ -34,12 +34,9 @@ after(() => {
   for (const name of directories) rmSync(name, { recursive: true });
 });
 
-/** The error message of a `telpty serve` that does not start. */
-function fails(...args: string[]) {
-  const argv = [CLI, 'serve', '--port', '0', '--log-level', 'silent', ...args];
-  const { status, stderr } = spawnSync(process.execPath, argv, { encoding: 'utf8', timeout: 300_000 });
-  return { status, stderr };
-}
+/** The error messages of `telpty serve` that does not start. */
+const fails = (...lines: string[][]) =>
+  runCommands(lines.map(args => ['serve', '--port', '0', '--log-level', 'silent', ...args]));
 
 /** The text that a client reads until it is accepted or refused. */
 async function verdict(wire: Wire): Promise<string> {
@@ -216,15 +213,15 @@ for (const [how, workers] of [
     });
 
     it('a list that cannot be read, or has an invalid entry, is an error', () => {
-      const file = join(directory(), 'banned');
-      const missing = fails(...workers, '--deny', `@${file}`, 'cat');
-      assert.deepEqual(missing, {
-        status: 1,
-        stderr: `telpty: --deny: cannot read ${file}: no such file or directory\n`,
-      });
-      writeFileSync(file, '127.0.0.1\n# fine so far\n10.0.0.0/8 # yes\nexample.com\n');
-      const message = `telpty: --allow: ${file}, line 4: 'example.com' is neither an IP address nor a range like 10.0.0.0/8\n`;
-      assert.deepEqual(fails(...workers, '--allow', `@${file}`, 'cat'), { status: 2, stderr: message });
+      const [missing, bad] = [join(directory(), 'missing'), join(directory(), 'banned')];
+      writeFileSync(bad, '127.0.0.1\n# fine so far\n10.0.0.0/8 # yes\nexample.com\n');
+      const results = fails([...workers, '--deny', `@${missing}`, 'cat'], [...workers, '--allow', `@${bad}`, 'cat']);
+      const unread = `telpty: --deny: cannot read ${missing}: no such file or directory\n`;
+      const wrong = `telpty: --allow: ${bad}, line 4: 'example.com' is neither an IP address nor a range like 10.0.0.0/8\n`;
+      assert.deepEqual(results, [
+        { status: 1, stdout: '', stderr: unread },
+        { status: 2, stdout: '', stderr: wrong },
+      ]);
     });
 
     it('a flood of refused clients is limited in messages, in descriptors and in the log', async () => {

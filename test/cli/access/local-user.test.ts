@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { lazily, runCommands } from '../../support/clients/command-lines.ts';
 import { Wire, type WireOptions } from '../../support/clients/test-client.ts';
 import { connectSecurely } from '../../support/clients/tls-client.ts';
 import { selfSigned } from '../../support/servers/certificates.ts';
@@ -219,7 +220,7 @@ describe('--local-user same if the client may be a forwarder', LIMIT, () => {
     return { status, stdout, stderr };
   };
 
-  for (const [args, line] of [
+  const refused: [args: string[], line: RegExp][] = [
     [['--host', '0.0.0.0'], /^telpty: --host: 0\.0\.0\.0 is not loopback: name a PROGRAM, .*--local-user any.*\n$/],
     [['--host', '::', '--local-user', 'same'], /^telpty: --host: :: is not loopback: name a PROGRAM/],
     [['--proxy-protocol', '127.0.0.1'], /^telpty: --proxy-protocol: .*: name a PROGRAM, .*--local-user any.*\n$/],
@@ -228,9 +229,11 @@ describe('--local-user same if the client may be a forwarder', LIMIT, () => {
       /^telpty: --proxy-protocol: .*leave one of them out\n$/,
     ],
     [['--local-user', 'some'], /^telpty: --local-user: 'some' is not one of same, any\n$/],
-  ] as const) {
+  ];
+  const results = lazily(() => runCommands(refused.map(([args]) => ['serve', '--port', '0', ...args])));
+  for (const [index, [args, line]] of refused.entries()) {
     it(`${args.join(' ')}: exit 2`, () => {
-      const { status, stdout, stderr } = start([...args]);
+      const { status, stdout, stderr } = results()[index]!;
       assert.deepEqual([status, stdout], [2, '']);
       assert.match(stderr, line);
     });

@@ -1,18 +1,19 @@
 /** `telpty serve` with TLS, with other clients: openssl, socat, telnet-ssl, Python, telpty connect. */
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { atExit } from '../../support/cleanup.ts';
+import { runCommands } from '../../support/clients/command-lines.ts';
 import { openClient } from '../../support/clients/connect.ts';
 import { Wire, type WireOptions } from '../../support/clients/test-client.ts';
 import { connectSecurely, tlsOf } from '../../support/clients/tls-client.ts';
 import { Terminal } from '../../support/clients/tmux.ts';
 import { childrenOf } from '../../support/leaks.ts';
 import { selfSigned } from '../../support/servers/certificates.ts';
-import { CLI, startServer, type TestServer } from '../../support/servers/server.ts';
+import { startServer, type TestServer } from '../../support/servers/server.ts';
 import { requireTool, type Tool } from '../../support/system/tools.ts';
 
 const certificate = selfSigned('DNS:localhost,IP:127.0.0.1');
@@ -52,14 +53,9 @@ function talk(tool: Tool, args: readonly string[], input: string, until: RegExp)
   });
 }
 
-/** Runs a server that must not start. */
-function failing(args: readonly string[]): Promise<{ status: unknown; stderr: string; stdout: string }> {
-  return new Promise(resolve => {
-    execFile(process.execPath, [CLI, 'serve', '--port', '0', ...args, '--', 'cat'], (error, stdout, stderr) => {
-      resolve({ status: error?.code ?? 0, stdout, stderr });
-    });
-  });
-}
+/** Runs servers that must not start. */
+const failing = (...lines: string[][]) =>
+  runCommands(lines.map(args => ['serve', '--port', '0', ...args, '--', 'cat']));
 
 const fingerprintOf = (wire: Wire) => tlsOf(wire).getPeerCertificate().fingerprint256;
 
@@ -194,9 +190,9 @@ with context.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1])
   });
 
   it('rejects --tls-client-ca with --tls-auto, also after a SIGHUP', async () => {
-    const pair = await failing([...TLS, '--tls-client-ca', other.certFile, '--tls-auto']);
-    assert.deepEqual([pair.status, pair.stdout], [2, '']);
-    assert.match(pair.stderr, /^telpty: --tls-client-ca and --tls-auto exclude each other: .*\n$/);
+    const [pair] = failing([...TLS, '--tls-client-ca', other.certFile, '--tls-auto']);
+    assert.deepEqual([pair?.status, pair?.stdout], [2, '']);
+    assert.match(pair!.stderr, /^telpty: --tls-client-ca and --tls-auto exclude each other: .*\n$/);
     for (const workers of ['1', '2']) {
       const config = join(directory, `pair-${workers}.json`);
       const write = (more: object) => {
@@ -217,7 +213,7 @@ with context.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1])
     }
   });
 
-  it('does not start without usable files, and names the file', async () => {
+  it('does not start without usable files, and names the file', () => {
     const text = join(directory, 'text.pem');
     writeFileSync(text, 'hello');
     const cases: [string[], RegExp][] = [
@@ -244,19 +240,18 @@ with context.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1])
       [[...TLS, '--tls-client-ca', text], /^telpty: --tls-client-ca: '.*text\.pem' contains no PEM certificate$/],
       [[...TLS, '--workers', '2', '--tls-client-ca', '/nowhere'], /^telpty: --tls-client-ca: cannot read \/nowhere: /],
     ];
-    await Promise.all(
-      cases.map(async ([args, line]) => {
-        const { status, stdout, stderr } = await failing(args);
-        assert.equal(status, 1, stderr);
-        assert.equal(stdout, '');
-        const lines = stderr
-          .trimEnd()
-          .split('\n')
-          .filter(one => one.startsWith('telpty:'));
-        assert.equal(lines.length, 1);
-        assert.match(lines[0]!, line);
-      }),
-    );
+    const results = failing(...cases.map(([args]) => args));
+    for (const [index, [, line]] of cases.entries()) {
+      const { status, stdout, stderr } = results[index]!;
+      assert.equal(status, 1, stderr);
+      assert.equal(stdout, '');
+      const lines = stderr
+        .trimEnd()
+        .split('\n')
+        .filter(one => one.startsWith('telpty:'));
+      assert.equal(lines.length, 1);
+      assert.match(lines[0]!, line);
+    }
   });
 });
 

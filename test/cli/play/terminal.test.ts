@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { TtyrecEncoder } from '../../../src/recording/ttyrec.ts';
+import { runCommands } from '../../support/clients/command-lines.ts';
 import { Terminal } from '../../support/clients/tmux.ts';
 import { assertNothingHeld } from '../../support/leaks.ts';
 import { CLI, startServer } from '../../support/servers/server.ts';
@@ -246,15 +247,17 @@ describe('telpty play', () => {
 
   it('refuses what it cannot do in one line', () => {
     const path = file('plain', V2);
-    for (const [args, status, message] of [
+    const refused: [args: string[], status: number, message: string][] = [
       [[path], 1, 'play: standard output is not a terminal (telpty render makes an image)'],
       [[], 2, 'play: no FILE given (telpty play [options] FILE|DIR)'],
       [[path, path], 2, 'play: too many arguments (telpty play [options] FILE|DIR)'],
       [[path, '--speed', '0'], 2, "--speed: '0' is not a speed (0.01 to 1000; 2 is twice as fast)"],
       [[path, '--at', '1:75'], 2, "--at: '1:75' is not a time (write 1:30, 1:02:03, 90s)"],
-    ] as const) {
-      assert.deepEqual(telpty('play', ...args), { status, stdout: '', stderr: `telpty: ${message}\n` });
-    }
+    ];
+    assert.deepEqual(
+      runCommands(refused.map(([args]) => ['play', ...args])),
+      refused.map(([, status, message]) => ({ status, stdout: '', stderr: `telpty: ${message}\n` })),
+    );
   });
 });
 
@@ -273,9 +276,12 @@ describe('telpty render', () => {
 
   it('shortens pauses to the limit in the recording, unless another one is given', () => {
     const path = file('limited.cast', V2.replace('"height"', '"idle_time_limit":2,"height"'));
-    assert.match(telpty('render', path).stdout, / dur="4s"/);
-    assert.match(telpty('render', path, '--idle-limit', '1s').stdout, / dur="3s"/);
-    assert.match(telpty('render', path, '--idle-limit', '0').stdout, / dur="602s"/);
+    const limits = [[], ['--idle-limit', '1s'], ['--idle-limit', '0']];
+    const results = runCommands(limits.map(args => ['render', path, ...args]));
+    assert.deepEqual(
+      results.map(({ stdout }) => / dur="(\w+)"/.exec(stdout)?.[1]),
+      ['4s', '3s', '602s'],
+    );
   });
 
   it('draws up to the place where a file is broken, then prints it', () => {

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { END_REASONS, OUTCOMES } from '../../../src/cli/log/exit-fields.ts';
 import { OPT, Wire, type WireOptions } from '../../support/clients/test-client.ts';
@@ -35,6 +35,8 @@ const start = (args: string[], script: string) =>
   startServer(['--metrics', '0', '--log-format', 'json', ...args], { program: ['/bin/sh', '-c', script] });
 
 const CAT = 'echo ready; exec cat';
+/** The program of a server for tests with different scripts: it runs the line that the client types. */
+const TYPED = `stty -echo; echo 'script:'; read -r script; stty echo; eval "$script"`;
 
 /** What ends a session, how, and the names of the end. */
 const ends: readonly [
@@ -71,22 +73,42 @@ const ends: readonly [
 ];
 
 describe('the end of a session', LIMIT, () => {
-  for (const [name, { args = [], script = CAT, end }, outcome, reason] of ends) {
+  let shared: TestServer;
+  before(async () => {
+    shared = await start([], TYPED);
+  });
+  after(() => shared.stop());
+
+  /** The counts of ends that are not 0. */
+  const counts = async (server: TestServer) =>
+    [...(await scrape(server)).series].filter(
+      ([series, value]) => /^telpty_(sessions|hangups)_total/.test(series) && value > 0,
+    );
+
+  for (const [name, { args, script = CAT, end }, outcome, reason] of ends) {
     it(`is called ${outcome} and ${reason} in log and metrics: ${name}`, async () => {
-      await using server = await start(args, script);
+      await using own = args === undefined ? undefined : await start(args, TYPED);
+      const server = own ?? shared;
+      const before = new Map(await counts(server));
+      const number = endsIn(server).length + 1;
       await using wire = await Wire.connect(server.port, XTERM);
+      await wire.expect('script:');
+      wire.type(`${script}\r`);
       await wire.expect('ready');
       await end(wire);
-      await server.waitForLog(/session 1 ended/);
-      const [line] = endsIn(server);
+      await server.waitForLog(new RegExp(`session ${number} ended`));
+      const lines = endsIn(server);
+      assert.equal(lines.length, number);
+      const line = lines.at(-1);
       assert.deepEqual([line?.outcome, line?.reason], [outcome, reason]);
       await wire.close();
-      const hangups = outcome === 'hangup' ? { [`telpty_hangups_total{reason="${reason}"}`]: 1 } : {};
-      await untilCounted(server, { [`telpty_sessions_total{outcome="${outcome}"}`]: 1, ...hangups });
-      const counted = [...(await scrape(server)).series].filter(
-        ([series, value]) => /^telpty_(sessions|hangups)_total/.test(series) && value > 0,
-      );
-      assert.equal(counted.length, outcome === 'hangup' ? 2 : 1);
+      const counted = [`telpty_sessions_total{outcome="${outcome}"}`];
+      if (outcome === 'hangup') counted.push(`telpty_hangups_total{reason="${reason}"}`);
+      const added = counted.map(series => [series, (before.get(series) ?? 0) + 1] as const);
+      await untilCounted(server, Object.fromEntries(added));
+      // And nothing else.
+      assert.deepEqual(new Map(await counts(server)), new Map([...before, ...added]));
+      await server.assertNoLeaks();
     });
   }
 

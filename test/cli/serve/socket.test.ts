@@ -6,11 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { promisify } from 'node:util';
+import { runCommands } from '../../support/clients/command-lines.ts';
 import { Wire, type WireOptions } from '../../support/clients/test-client.ts';
 import { connectSecurely } from '../../support/clients/tls-client.ts';
 import { untilTrue } from '../../support/leaks.ts';
 import { selfSigned } from '../../support/servers/certificates.ts';
-import { CLI, startServer } from '../../support/servers/server.ts';
+import { startServer } from '../../support/servers/server.ts';
 import { requireRoot, requireTool } from '../../support/system/tools.ts';
 
 const run = promisify(execFile);
@@ -44,10 +45,10 @@ async function visit(path: string, uid: number): Promise<string> {
   return stdout;
 }
 
-/** A server that cannot start. @returns its last line on standard error. */
-function complaint(...args: string[]): { status: number | null; line: string } {
-  const { status, stderr } = spawnSync(process.execPath, [CLI, 'serve', ...args], { encoding: 'utf8' });
-  return { status, line: stderr.trimEnd().split('\n').at(-1)! };
+/** Servers that cannot start. @returns the last line of each on standard error. */
+function complaints(lines: readonly (readonly string[])[]): { status: number; line: string }[] {
+  const results = runCommands(lines.map(args => ['serve', ...args, '--', '/bin/true']));
+  return results.map(({ status, stderr }) => ({ status, line: stderr.trimEnd().split('\n').at(-1)! }));
 }
 
 describe('telpty serve --socket', LIMIT, () => {
@@ -173,33 +174,34 @@ describe('telpty serve --socket', LIMIT, () => {
 
   it('reports why it cannot listen', async () => {
     const path = newPath();
-    const program = ['--', '/bin/true'];
     const alone = ['--port', 'none', '--socket', path];
     {
       await using server = await startServer(alone, { program: WHO });
       assert.ok(server.pid > 0);
-      const { status, line } = complaint(...alone, ...program);
-      assert.equal(status, 1);
-      assert.equal(line, `telpty: --socket: a server listens on ${path} (choose another path)`);
+      const line = `telpty: --socket: a server listens on ${path} (choose another path)`;
+      assert.deepEqual(complaints([alone]), [{ status: 1, line }]);
     }
-    writeFileSync(path, 'precious');
-    assert.match(complaint(...alone, ...program).line, /exists and is not a socket, so it is not replaced/);
-    rmSync(path);
-    assert.match(
-      complaint('--port', 'none', '--socket', `${path}/x/y`, ...program).line,
-      /the directory of .* does not exist/,
-    );
-    for (const [args, words] of [
-      [['--port', 'none'], /^telpty: --port: none needs --socket/],
-      [[...alone, '--tls-cert', 'x', '--tls-key', 'y'], /^telpty: --tls-cert: needs a port/],
-      [[...alone, '--proxy-protocol', '::1'], /^telpty: --proxy-protocol: needs a port/],
-      [[...alone, '--reuse-port'], /^telpty: --reuse-port: needs a port/],
-      [['--socket', 'x'.repeat(200)], /^telpty: --socket: .* is too long for a UNIX socket \(at most 10[37] bytes\)/],
-      [['--socket', '@'], /^telpty: --socket: an abstract socket needs a name/],
-      [[...alone, '--socket-mode', '1777'], /^telpty: --socket-mode: '1777' is not a file mode/],
-    ] as const) {
-      const { status, line } = complaint(...args, ...program);
-      assert.equal(status, 2, line);
+    const file = newPath();
+    writeFileSync(file, 'precious');
+    const refused: [args: string[], status: number, words: RegExp][] = [
+      [['--port', 'none', '--socket', file], 1, /exists and is not a socket, so it is not replaced/],
+      [['--port', 'none', '--socket', `${path}/x/y`], 1, /the directory of .* does not exist/],
+      [['--port', 'none'], 2, /^telpty: --port: none needs --socket/],
+      [[...alone, '--tls-cert', 'x', '--tls-key', 'y'], 2, /^telpty: --tls-cert: needs a port/],
+      [[...alone, '--proxy-protocol', '::1'], 2, /^telpty: --proxy-protocol: needs a port/],
+      [[...alone, '--reuse-port'], 2, /^telpty: --reuse-port: needs a port/],
+      [
+        ['--socket', 'x'.repeat(200)],
+        2,
+        /^telpty: --socket: .* is too long for a UNIX socket \(at most 10[37] bytes\)/,
+      ],
+      [['--socket', '@'], 2, /^telpty: --socket: an abstract socket needs a name/],
+      [[...alone, '--socket-mode', '1777'], 2, /^telpty: --socket-mode: '1777' is not a file mode/],
+    ];
+    const results = complaints(refused.map(([args]) => args));
+    for (const [index, [, expected, words]] of refused.entries()) {
+      const { status, line } = results[index]!;
+      assert.equal(status, expected, line);
       assert.match(line, words);
     }
   });
