@@ -50,7 +50,8 @@ export function prepare(megabytes: number): void {
   for (const kind of ['ascii', 'ansi', 'bin']) generate(kind, megabytes);
   const hosted = ['h-echo', 'h-flood', 'h-multi', 'h-hello', 'h-tail'];
   const cats = ['cat-ascii', 'cat-ansi', 'catraw-bin'].map(kind => `h-${kind}${megabytes}`);
-  for (const name of [...hosted, ...cats]) link(name, 'hosted');
+  const pages = ['ascii', 'ansi'].map(kind => `h-page-${kind}${megabytes}`);
+  for (const name of [...hosted, ...cats, ...pages]) link(name, 'hosted');
   link('h-tiny', existsSync(binary('tiny')) ? 'tiny' : 'hosted');
   for (const name of readdirSync(logs)) rmSync(join(logs, name));
 }

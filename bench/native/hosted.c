@@ -10,6 +10,8 @@
  *   h-multi        raw, STX, then the first byte read decides: 'F' floods, anything else echoes what follows
  *   h-hello        raw, STX "hello" CR LF, and exits at once
  *   h-tail         raw, STX, 256 KiB of records, and exits at once
+ *   h-page-NAME    for pages in a browser. Keys come back. F writes ../data/NAME, Y lines "y" until ^C; then the title
+ *                  of the terminal becomes "F done" or "Y done"
  *
  * STX (0x02) marks where the payload begins: banners and the like before it do not count. h-cat stays alive for 300 ms
  * after its last write, so that the server's CPU time can be read while all of its processes exist.
@@ -17,6 +19,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,24 +65,33 @@ static void make_raw(void) {
   tcsetattr(0, TCSANOW, &t);
 }
 
-static int cat(const char *name, bool raw) {
+static int open_data(const char *name) {
   char path[4096];
   ssize_t n = readlink("/proc/self/exe", path, sizeof path - 300);
-  if (n < 0) return 1;
+  if (n < 0) return -1;
   path[n] = 0;
   snprintf(strrchr(path, '/'), 300, "/../data/%s", name);
   int fd = open(path, O_RDONLY);
-  if (fd < 0) {
-    dprintf(1, "hosted: cannot open %s\r\n", path);
-    return 1;
-  }
+  if (fd < 0) dprintf(1, "hosted: cannot open %s\r\n", path);
+  return fd;
+}
+
+static bool copy(int fd) {
+  ssize_t n;
+  while ((n = read(fd, buffer, CHUNK)) > 0)
+    if (!put(buffer, (size_t)n)) return false;
+  return true;
+}
+
+static int cat(const char *name, bool raw) {
+  int fd = open_data(name);
+  if (fd < 0) return 1;
   if (raw)
     make_raw();
   else
     make_cooked();
   put("\2", 1);
-  while ((n = read(fd, buffer, CHUNK)) > 0)
-    if (!put(buffer, (size_t)n)) return 1;
+  if (!copy(fd)) return 1;
   nanosleep(&(struct timespec){.tv_nsec = 300 * 1000 * 1000}, NULL);
   return 0;
 }
@@ -97,6 +109,39 @@ static int flood(void) {
     if (!put(buffer, records(buffer, first, RECORDS_A_WRITE, 0))) return 0;
 }
 
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int signal) {
+  (void)signal;
+  interrupted = 1;
+}
+
+static int page(const char *name) {
+  static const char lines[] = "y\ny\ny\ny\ny\ny\ny\ny\ny\ny\ny\ny\ny\ny\ny\ny\n";
+  int fd = open_data(name);
+  if (fd < 0) return 1;
+  sigaction(SIGINT, &(struct sigaction){.sa_handler = interrupt}, NULL);
+  struct termios t;
+  tcgetattr(0, &t);
+  t.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+  t.c_oflag |= OPOST | ONLCR;
+  tcsetattr(0, TCSANOW, &t);
+  put("\033]2;ready\a", 10);
+  for (char key = 0;;) {
+    if (read(0, &key, 1) != 1) {
+      if (errno != EINTR) return 0;
+    } else if (key == 'F') {
+      if (lseek(fd, 0, SEEK_SET) < 0 || !copy(fd) || !put("\033]2;F done\a", 11)) return 1;
+    } else if (key == 'Y') {
+      for (interrupted = 0; !interrupted;)
+        if (write(1, lines, sizeof lines - 1) < 0 && errno != EINTR) return 0;
+      if (!put("\033]2;Y done\a", 11)) return 1;
+    } else if (!put(&key, 1)) {
+      return 0;
+    }
+  }
+}
+
 int main(int argc, char **argv) {
   (void)argc;
   const char *name = strrchr(argv[0], '/');
@@ -105,6 +150,7 @@ int main(int argc, char **argv) {
 
   if (!strncmp(name, "h-cat-", 6)) return cat(name + 6, false);
   if (!strncmp(name, "h-catraw-", 9)) return cat(name + 9, true);
+  if (!strncmp(name, "h-page-", 7)) return page(name + 7);
   if (!strcmp(name, "h-flood")) {
     make_cooked();
     put("\2", 1);
