@@ -8,6 +8,7 @@ import { after, before, describe, it } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { openRecording } from '../../src/index.ts';
 import { RECORDING_FORMATS } from '../../src/recording/recording.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 import { XTERM } from '../support/servers/host.ts';
 import { recordSession } from '../support/servers/record-session.ts';
 import { eventually, launchChromium } from './web-host.ts';
@@ -34,6 +35,7 @@ async function assertPlayed(file: string, expected: readonly string[]): Promise<
   const browser = await launchChromium();
   try {
     const page = await browser.newPage({ viewport: { width: 1200, height: 800 } });
+    page.setDefaultTimeout(PATIENCE_MS);
     const errors: string[] = [];
     page.on('pageerror', error => errors.push(String(error)));
     page.on('console', message => message.type() === 'error' && errors.push(message.text()));

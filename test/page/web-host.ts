@@ -111,6 +111,7 @@ export function launchChromium(): Promise<Browser> {
   return chromium.launch({
     executablePath: requireTool('chromium'),
     chromiumSandbox: false,
+    timeout: PATIENCE_MS,
     // WebGL without a graphics card.
     args: ['--enable-unsafe-swiftshader'],
   });
@@ -152,6 +153,7 @@ export class Visit implements AsyncDisposable {
   static async start(browser: Browser, host: WebHost, options: VisitOptions = {}): Promise<Visit> {
     const { settings, ...more } = options;
     const context = await browser.newContext({ viewport: { width: 800, height: 480 }, ...more });
+    context.setDefaultTimeout(PATIENCE_MS);
     await context.addInitScript(`
       localStorage.getItem('telpty.settings') ??
         localStorage.setItem('telpty.settings', ${JSON.stringify(JSON.stringify({ gpu: false, cursorBlink: false, ...settings }))});
