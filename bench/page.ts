@@ -12,10 +12,10 @@ import { kinds, startServer } from './lib/servers.ts';
 import { markdownTable, median, medianInterval } from './lib/statistics.ts';
 
 const MEGABYTES = 4;
-const KEYS = 150;
-const INTERRUPTS = 5;
-/** How many times as slow the processor of a phone is. */
-const SLOWDOWN = 6;
+const KEYS = 100;
+const INTERRUPTS = 3;
+/** How many times as slow a phone is assumed to be. */
+const SLOWDOWN = 4;
 const SERVERS = ['telpty-web', 'ttyd'] as const;
 
 type ServerName = (typeof SERVERS)[number];
