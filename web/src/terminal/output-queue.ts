@@ -7,7 +7,7 @@
  */
 
 /** xterm.js parses a piece without a pause, so a longer one would delay keys. */
-const PIECE_BYTES = 256 * 1024;
+const PIECE_BYTES = 8 * 1024;
 
 /** Ends a control sequence of which the rest was discarded. */
 const CANCEL = Uint8Array.of(0x18);
