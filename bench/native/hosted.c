@@ -128,8 +128,9 @@ static int page(const char *name) {
   tcsetattr(0, TCSANOW, &t);
   put("\033]2;ready\a", 10);
   for (char key = 0;;) {
-    if (read(0, &key, 1) != 1) {
-      if (errno != EINTR) return 0;
+    ssize_t n = read(0, &key, 1);
+    if (n != 1) {
+      if (n == 0 || errno != EINTR) return 0;
     } else if (key == 'F') {
       if (lseek(fd, 0, SEEK_SET) < 0 || !copy(fd) || !put("\033]2;F done\a", 11)) return 1;
     } else if (key == 'Y') {

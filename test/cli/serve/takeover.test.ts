@@ -11,7 +11,7 @@ import { Load } from '../../support/system/load.ts';
 const LIMIT = { timeout: 600_000 };
 /** The number of concurrent clients, and of those that connect and leave between two steps. */
 const CLIENTS = 12;
-const SOME = 15;
+const SOME = 30;
 
 /**
  * Starts a server whose programs print its name. The clients do not negotiate, so the programs start when the server
