@@ -109,6 +109,9 @@ export async function bytes(visitor: Visitor): Promise<void> {
   await using desk = await arrive(visitor);
   desk.enter('bytes');
   await desk.waitFor(/\ngo$/);
+  // The program reads keys now. A client that still edited a line would take some of the bytes as commands or as flow
+  // control.
+  if (visitor.edits) await desk.untilModes(({ icanon, isig, ixon }) => !(icanon || isig || ixon));
   desk.type(ALL_BYTES);
   await desk.waitForBytes(Buffer.from(`received ${ALL_BYTES.toString('hex')}\r\n`));
   await desk.waitForBytes(Buffer.concat([ALL_BYTES, Buffer.from('done\r\n')]));
