@@ -218,6 +218,16 @@ describe('frames', { timeout: 600_000 }, () => {
   });
 });
 
+/** Reads until the server closes the connection or resets it, which it does if it has not read everything. */
+function untilClosed(socket: Socket): Promise<void> {
+  return new Promise(resolve => {
+    socket
+      .on('error', () => {})
+      .on('close', () => resolve())
+      .resume();
+  });
+}
+
 describe('many connections', { timeout: 600_000 }, () => {
   it('that send nothing, or their headers slowly, are closed when there are too many', async () => {
     await using host = await startWeb(CAT);
@@ -247,8 +257,7 @@ describe('many connections', { timeout: 600_000 }, () => {
   /** Sends a byte again and again, until the server closes the connection. */
   async function drip(socket: Socket, byte: string): Promise<void> {
     const timer = setInterval(() => socket.write(byte), 20);
-    socket.on('error', () => {}).resume();
-    await once(socket, 'close');
+    await untilClosed(socket);
     clearInterval(timer);
   }
 
@@ -289,7 +298,7 @@ describe('many connections', { timeout: 600_000 }, () => {
     socket.on('error', () => {}).write('GET /config.json HTTP/1.1\r\nHost: localhost\r\n\r\n');
     const [answer] = (await once(socket, 'data')) as [Buffer];
     assert.match(String(answer), /^HTTP\/1\.1 200 /);
-    await once(socket.resume(), 'close');
+    await untilClosed(socket);
   });
 
   it('are closed if they ask for a WebSocket and the application never decides', async () => {
@@ -308,11 +317,8 @@ describe('many connections', { timeout: 600_000 }, () => {
       'nonsense\r\n\r\n',
     ]) {
       const socket = connect(host.port, '127.0.0.1');
-      socket
-        .on('error', () => {})
-        .resume()
-        .write(request);
-      await once(socket, 'close');
+      socket.write(request);
+      await untilClosed(socket);
     }
   });
 

@@ -310,12 +310,15 @@ test('AYT is answered with visible text, and a flood of AYT gets few answers', a
   await using host = await hostScript('echo ok; read x; echo bye');
   await using wire = await host.connect(XTERM);
   await wire.expect('ok');
+  const start = performance.now();
   wire.send(Buffer.alloc(20_000, Buffer.from([CMD.IAC, CMD.AYT])));
   await wire.expect('[telpty: yes]');
   wire.type('\r');
   await wire.expect('bye');
   const answers = wire.text().match(/telpty: yes/g)?.length ?? 0;
-  assert.ok(answers >= 1 && answers <= 6, `${answers} answers`);
+  // Three in a second; a slow machine takes several to read them.
+  const seconds = Math.floor((performance.now() - start) / 1000) + 1;
+  assert.ok(answers >= 1 && answers <= 3 * (seconds + 1), `${answers} answers in ${seconds} s`);
 });
 
 test('every byte passes in both directions, decodable or not', async () => {
