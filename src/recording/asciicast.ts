@@ -11,6 +11,7 @@ import {
   type Checkpoint,
   type FormatProblem,
   isSize,
+  joined,
   microseconds,
   type RecordingDecoder,
   type RecordingEncoder,
@@ -22,6 +23,14 @@ export type AsciicastVersion = 2 | 3;
 
 /** The longest line that is read, in bytes. asciinema writes an event for each read of at most 128 KiB. */
 export const MAX_LINE = 16 * 2 ** 20;
+
+/**
+ * JSON.parse() needs up to 80 bytes for each level of arrays and objects. So in lines that are longer than some
+ * characters the levels are counted first.
+ */
+const MAX_DEPTH = 64;
+const SHORT = 64 * 1024;
+const [QUOTE, BACKSLASH, ARRAY, ARRAY_END, OBJECT, OBJECT_END] = [0x22, 0x5c, 0x5b, 0x5d, 0x7b, 0x7d];
 
 /** The longest time that is read: what a ttyrec file can express, too. */
 const MAX_SECONDS = 2 ** 32;
@@ -341,24 +350,39 @@ function mayBeDocument(text: string): boolean {
   return value === undefined || (isObject(value) && value.version === 1);
 }
 
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  const [first, second] = pieces;
-  if (first !== undefined && second === undefined) return first;
-  const whole = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
-}
-
 function parsed(json: string): unknown {
+  if (json.length > SHORT && !isShallow(json)) return undefined;
   try {
     return JSON.parse(json);
   } catch {
     return undefined;
   }
+}
+
+/** Whether arrays and objects are nested in less than {@link MAX_DEPTH} levels. */
+function isShallow(json: string): boolean {
+  let depth = 0;
+  for (let at = 0; at < json.length; at++) {
+    const unit = json.charCodeAt(at);
+    if (unit === QUOTE) {
+      at = endOfString(json, at);
+      if (at < 0) return true;
+    } else if (unit === ARRAY || unit === OBJECT) {
+      depth++;
+      if (depth === MAX_DEPTH) return false;
+    } else if (unit === ARRAY_END || unit === OBJECT_END) depth--;
+  }
+  return true;
+}
+
+/** The quotation mark that ends the string which begins at another; -1 if there is none. */
+function endOfString(json: string, begin: number): number {
+  for (let end = json.indexOf('"', begin + 1); end >= 0; end = json.indexOf('"', end + 1)) {
+    let backslashes = 0;
+    while (json.charCodeAt(end - 1 - backslashes) === BACKSLASH) backslashes++;
+    if (backslashes % 2 === 0) return end;
+  }
+  return -1;
 }
 
 /** The time of the line of an event; undefined for any other line. */

@@ -22,10 +22,20 @@ export interface RecordingBytes {
   read(offset: number): AsyncIterable<Uint8Array>;
 }
 
+/** The most marks that are kept, and the longest label, in characters: a file may consist of them. */
+const MOST_MARKS = 10_000;
+const MOST_LABEL = 200;
+
+/** The label of a mark, as far as it is shown. */
+export const labelOf = ({ label }: { readonly label: string }): string =>
+  // A part of a string would keep all of it in memory.
+  label.length > MOST_LABEL ? [...label.slice(0, MOST_LABEL)].join('') : label;
+
 /** The facts about a recording that need all of the file, but no screens. */
 export interface RecordingFacts {
   /** The time of the last event, in seconds. */
   readonly duration: number;
+  /** The first 10,000. */
   readonly marks: readonly { readonly time: number; readonly label: string }[];
   /** Where the file is broken, if it is. */
   readonly problem: TelptyError | undefined;
@@ -89,7 +99,9 @@ export class Recording implements AsyncIterable<RecordingEvent>, RecordingHeader
     try {
       for await (const batch of this.#source().batches()) {
         signal?.throwIfAborted();
-        for (const event of batch) if (event.type === 'mark') marks.push({ time: event.time, label: event.label });
+        for (const event of batch)
+          if (event.type === 'mark' && marks.length < MOST_MARKS)
+            marks.push({ time: event.time, label: labelOf(event) });
         duration = batch.at(-1)?.time ?? duration;
       }
     } catch (error) {

@@ -99,3 +99,16 @@ export const isSize = (value: unknown): value is number =>
 
 /** Whole microseconds, the precision of all formats. */
 export const microseconds = (seconds: number): number => Math.round(seconds * 1e6);
+
+/** All pieces in one. It is the piece itself if there is only one. */
+export function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const [first, second] = pieces;
+  if (first !== undefined && second === undefined) return first;
+  const whole = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
+}

@@ -17,6 +17,10 @@ const SPACING = 256 * 1024;
 /** At this number of snapshots every second one is dropped, and the spacing doubles. */
 const MAX_SNAPSHOTS = 256;
 
+/** Characters of output that are interpreted before other events are handled, and those that a new size counts as. */
+const SLICE = 128 * 1024;
+export const RESIZE_COST = 8 * 1024;
+
 /** Reads the events of a file once. */
 export interface Reader {
   batches(): AsyncGenerator<RecordingEvent[]>;
@@ -155,7 +159,7 @@ export class ScreenIndex {
         const { value: batch, done } = await batches.next();
         if (done) return { screen, rest: follow([], batches) };
         const end = batch.findIndex(event => event.time > seconds);
-        written += applyAll(screen, end < 0 ? batch : batch.slice(0, end));
+        written += await applyAll(screen, end < 0 ? batch : batch.slice(0, end), signal);
         if (end >= 0) return { screen, rest: follow(batch.slice(end), batches) };
         const last = batch.at(-1)?.time;
         if (last === undefined) continue;
@@ -199,22 +203,48 @@ async function* follow(
   }
 }
 
-/** Applies events to a screen. Returns the number of characters of output. */
-function applyAll(screen: Screen, events: readonly RecordingEvent[]): number {
+/**
+ * Applies events to a screen. Between two parts, other events of the process are handled: one line of a file may have
+ * 16 MiB of output, or a batch some thousand sizes.
+ *
+ * @returns the number of characters of output.
+ */
+async function applyAll(
+  screen: Screen,
+  events: readonly RecordingEvent[],
+  signal: AbortSignal | undefined,
+): Promise<number> {
   let output = '';
   let written = 0;
+  let cost = 0;
+  const breathe = async () => {
+    if (cost < SLICE) return;
+    cost = 0;
+    await nextTurn();
+    signal?.throwIfAborted();
+  };
+  const write = async () => {
+    for (let from = 0; from < output.length; from += SLICE) {
+      const slice = output.slice(from, from + SLICE);
+      screen.write(slice);
+      cost += slice.length;
+      await breathe();
+    }
+    written += output.length;
+    output = '';
+  };
   for (const event of events) {
     // One large write costs less than many small ones.
     if (event.type === 'output') output += event.data;
     else if (event.type === 'resize') {
-      screen.write(output);
-      written += output.length;
-      output = '';
+      await write();
       apply(screen, event);
+      cost += RESIZE_COST;
+      await breathe();
     }
   }
-  screen.write(output);
-  return written + output.length;
+  await write();
+  return written;
 }
 
 /** Applies an event to a screen. */

@@ -13,6 +13,7 @@ import type { StreamDecoder } from '../charset/stream-decoder.ts';
 import {
   type FormatProblem,
   isSize,
+  joined,
   microseconds,
   type RecordingDecoder,
   type RecordingEncoder,
@@ -65,7 +66,10 @@ export class TtyrecDecoder implements RecordingDecoder {
   header: RecordingHeader | undefined;
   problem: FormatProblem | undefined;
   readonly #decoder: StreamDecoder;
-  #rest: Uint8Array = NOTHING;
+  /** The beginning of a frame, and its length as far as it is known. It is put together when it is whole. */
+  #rest: Uint8Array[] = [];
+  #restLength = 0;
+  #needed = FRAME_HEADER;
   #offset = 0;
   /** The times of day of the first and of the last frame, in microseconds. */
   #began: number | undefined;
@@ -78,34 +82,38 @@ export class TtyrecDecoder implements RecordingDecoder {
 
   push(piece: Uint8Array): RecordingEvent[] {
     if (this.problem !== undefined) return [];
-    this.#rest = appended(this.#rest, piece);
-    const numbers = new DataView(this.#rest.buffer, this.#rest.byteOffset, this.#rest.length);
+    // The piece is lent.
+    if (this.#restLength + piece.length < this.#needed) {
+      this.#keep(piece.slice(), this.#needed);
+      return [];
+    }
+    const bytes = joined([...this.#rest, piece]);
+    this.#forget();
+    const numbers = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     const events: RecordingEvent[] = [];
     let at = 0;
-    while (this.#rest.length - at >= FRAME_HEADER) {
+    let needed = FRAME_HEADER;
+    while (bytes.length - at >= FRAME_HEADER) {
       const length = numbers.getUint32(at + 8, true);
       const fraction = numbers.getUint32(at + 4, true);
       if (fraction >= MICROSECONDS || length > MAX_FRAME) {
         this.#fail(this.#offset + at);
-        this.#rest = NOTHING;
         return events;
       }
-      const from = at + FRAME_HEADER;
-      if (this.#rest.length - from < length) break;
-      this.#frame(
-        numbers.getUint32(at, true) * MICROSECONDS + fraction,
-        this.#rest.subarray(from, from + length),
-        events,
-      );
-      at = from + length;
+      needed = FRAME_HEADER + length;
+      if (bytes.length - at < needed) break;
+      const frame = bytes.subarray(at + FRAME_HEADER, at + needed);
+      this.#frame(numbers.getUint32(at, true) * MICROSECONDS + fraction, frame, events);
+      at += needed;
+      needed = FRAME_HEADER;
     }
     this.#offset += at;
-    this.#rest = this.#rest.subarray(at);
+    this.#keep(bytes.slice(at), needed);
     return events;
   }
 
   end(): RecordingEvent[] {
-    this.#rest = NOTHING;
+    this.#forget();
     if (this.header === undefined) this.#fail(0);
     const data = this.#decoder.end();
     return data === '' ? [] : [{ time: this.#seconds, type: 'output', data }];
@@ -114,6 +122,18 @@ export class TtyrecDecoder implements RecordingDecoder {
   /** A decoder of characters cannot be copied, and skipping frames is fast. */
   checkpoint(): undefined {
     return undefined;
+  }
+
+  #keep(piece: Uint8Array, needed: number): void {
+    this.#rest.push(piece);
+    this.#restLength += piece.length;
+    this.#needed = needed;
+  }
+
+  #forget(): void {
+    this.#rest = [];
+    this.#restLength = 0;
+    this.#needed = FRAME_HEADER;
   }
 
   #fail(offset: number): void {
@@ -140,14 +160,6 @@ export class TtyrecDecoder implements RecordingDecoder {
   get #seconds(): number {
     return (this.#last - (this.#began ?? 0)) / MICROSECONDS;
   }
-}
-
-/** A copy of both: the piece is lent. */
-function appended(rest: Uint8Array, piece: Uint8Array): Uint8Array {
-  const whole = new Uint8Array(rest.length + piece.length);
-  whole.set(rest);
-  whole.set(piece, rest.length);
-  return whole;
 }
 
 function utf8Decoder(): StreamDecoder {

@@ -184,6 +184,21 @@ describe('asciicast of others', () => {
     ]);
   });
 
+  it('may have long lines, but not with many levels of arrays, which need much memory to be parsed', () => {
+    const long = 'x'.repeat(70_000);
+    const output = `${'['.repeat(100)}\\\\"${'{'.repeat(100)}${long}`;
+    const file = (more: string) => Buffer.from(`${V3}\n[1,"o",${JSON.stringify(output)}${more}]\n`);
+    const decoder = new AsciicastDecoder();
+    assert.deepEqual(decode(decoder, file(',[]')), [{ time: 1, type: 'output', data: output }]);
+    assert.equal(decoder.problem, undefined);
+    const deep = new AsciicastDecoder();
+    assert.deepEqual(decode(deep, file(`,${'['.repeat(100)}${']'.repeat(100)}`)), []);
+    assert.match(deep.problem?.problem ?? 'none', /^not an event/);
+    const header = new AsciicastDecoder();
+    decode(header, Buffer.from(`${V3.slice(0, -1)},"a":"${long}","b":${'['.repeat(100)}${']'.repeat(100)}}\n`));
+    assert.match(header.problem?.problem ?? 'none', /^not a header/);
+  });
+
   it('may have times that go back, which become the time of the event before', () => {
     const times = decode(new AsciicastDecoder(), Buffer.from(`${V2}\n[1,"o","a"]\n[0.9,"o","b"]\n`));
     assert.deepEqual(
@@ -318,6 +333,23 @@ describe('ttyrec of others', () => {
     const cut = Buffer.from('é');
     const found = decode(new TtyrecDecoder(), Buffer.concat([frame(1, cut.subarray(0, 1)), frame(2, cut.subarray(1))]));
     assert.deepEqual(found, [{ time: 1, type: 'output', data: 'é' }]);
+  });
+
+  it('may have long frames, whose cost is that of as many bytes in short ones', () => {
+    const cost = (frames: number, length: number) => {
+      const bytes = Buffer.concat(Array.from({ length: frames }, (_, time) => frame(time, Buffer.alloc(length, 'x'))));
+      const before = process.cpuUsage();
+      const found = decode(new TtyrecDecoder(), bytes, [4096]);
+      const { user, system } = process.cpuUsage(before);
+      assert.deepEqual(
+        found.map(event => event.type === 'output' && event.data.length),
+        Array.from({ length: frames }, () => length),
+      );
+      return user + system;
+    };
+    const [short, long] = [cost(64, 128 * 1024), cost(1, 8 * 2 ** 20)];
+    // If each piece copied what came before it, the cost would be 64 times as high.
+    assert.ok(long < short * 6, `${long} us for a long frame, ${short} us for short ones`);
   });
 
   it('has a problem with the offset of the frame that is wrong', () => {

@@ -10,6 +10,7 @@ import { gzipSync } from 'node:zlib';
 import { AsciicastEncoder } from '../../src/recording/asciicast.ts';
 import type { RecordingEncoder, RecordingEvent } from '../../src/recording/recording.ts';
 import { openRecording } from '../../src/recording/recording-file.ts';
+import { ScreenIndex } from '../../src/recording/screen-index.ts';
 import { TtyrecEncoder } from '../../src/recording/ttyrec.ts';
 import { Screen } from '../../src/screen/screen.ts';
 import { loadScreens } from '../../src/screen/xterm.ts';
@@ -223,7 +224,57 @@ describe('the screens of a long recording', () => {
   });
 });
 
+describe('a search in a recording lets other events be handled', () => {
+  const output: RecordingEvent = { time: 0, type: 'output', data: '\x1b[m'.repeat(2 ** 20) };
+  const sizes = Array.from(
+    { length: 2000 },
+    (_, index): RecordingEvent => ({ time: 0, type: 'resize', columns: 2 + (index % 2), rows: 9 }),
+  );
+  before(() => loadScreens());
+
+  for (const [name, events, least] of [
+    ['during a long event', [output], 20],
+    ['during many sizes', sizes, 100],
+  ] as const) {
+    it(`${name}, and can be ended there`, async () => {
+      const index = new ScreenIndex({ columns: 20, rows: 5 }, () => ({
+        async *batches() {
+          yield [...events];
+        },
+        checkpoint: () => ({ events: 0, resume: undefined }),
+      }));
+      let turns = 0;
+      let end = Number.POSITIVE_INFINITY;
+      const stop = new AbortController();
+      let timer = setImmediate(function turn() {
+        turns++;
+        if (turns === end) stop.abort(new Error('ended'));
+        timer = setImmediate(turn);
+      });
+      try {
+        const { screen } = await index.seek(5);
+        screen.dispose();
+        assert.ok(turns >= least, `${turns} turns`);
+        [turns, end] = [0, 5];
+        await assert.rejects(index.seek(5, { signal: stop.signal }), { message: 'ended' });
+        assert.ok(turns <= 6, `${turns} turns`);
+      } finally {
+        clearImmediate(timer);
+      }
+    });
+  }
+});
+
 describe('the facts about a recording', () => {
+  it('have a bounded number of marks with bounded labels', async () => {
+    const lines = Array.from({ length: 12_000 }, () => `[0,"m","${'m'.repeat(300)}"]`);
+    const recording = await openRecording(
+      file('marks.cast', ['{"version":2,"width":20,"height":5}', ...lines, '[3,"o","x"]\n'].join('\n')),
+    );
+    const { duration, marks } = await recording.scan();
+    assert.deepEqual([duration, marks.length, marks.at(-1)?.label], [3, 10_000, 'm'.repeat(200)]);
+  });
+
   it('are its duration, its marks, and the place where it is broken', async () => {
     const lines = ['[1,"m","one"]', '[2,"o","x"]', '[3,"m","two"]', 'nonsense\n'];
     const recording = await openRecording(

@@ -8,13 +8,15 @@ import { fill, put } from '../../recording/player/frame.ts';
 import type { Key } from '../../recording/player/key.ts';
 import { clockTime, emptyFrame } from '../../recording/player/player.ts';
 import { openRecording } from '../../recording/recording-file.ts';
-import type { Recording } from '../../recording/recording-reader.ts';
 import { parseName } from '../../recording/writing/recording-directory.ts';
 import { escapeText } from '../../shells/output/escape.ts';
 import type { Actor, Stage } from './stage.ts';
 
 /** The names that recordings usually have. */
 const NAMES = /\.(?:cast|ttyrec)(?:\.gz)?$/i;
+
+/** The longest text of a column, in characters. */
+const MOST_TEXT = 200;
 
 /** How often the list is searched again while headers are read, in milliseconds. */
 const SEARCH_MS = 100;
@@ -34,7 +36,9 @@ export interface ListEntry {
 
 /** What a recording says about itself, or why it cannot be read. */
 interface Details {
-  readonly recording: Recording | undefined;
+  readonly isReadable: boolean;
+  /** When it began. */
+  readonly started?: Date | undefined;
   readonly program: string;
   /** Undefined until the file has been read. */
   duration: string | undefined;
@@ -81,18 +85,22 @@ function statusOf(file: string): Stats | undefined {
 /** Reads the beginning of a file. */
 async function detailsOf({ file }: ListEntry, encoding: string): Promise<Details> {
   try {
-    const recording = await openRecording(file, { encoding });
-    const { command, title, term } = recording;
-    const program = [command ?? title, term].filter(text => text !== undefined && text !== '').join('  ');
-    return { recording, program, duration: undefined };
+    const { started, command, title, term } = await openRecording(file, { encoding });
+    const facts = [command ?? title, term].filter(text => text !== undefined && text !== '');
+    const program = facts.map(text => cut(text!)).join('  ');
+    return { isReadable: true, started, program, duration: undefined };
   } catch (error) {
     const program = error instanceof Error ? error.message : String(error);
-    return { recording: undefined, program, duration: '-' };
+    return { isReadable: false, program, duration: '-' };
   }
 }
 
+/** The beginning of a text, in memory of its own: a header may have 16 MiB, and a directory any number of files. */
+const cut = (text: string): string => (text.length > MOST_TEXT ? [...text.slice(0, MOST_TEXT)].join('') : text);
+
 /** `1:02`; `1:02+`: it is being written; `1:02?`: it is broken there. */
-async function durationOf({ isPart }: ListEntry, recording: Recording, signal?: AbortSignal): Promise<string> {
+async function durationOf({ file, isPart }: ListEntry, encoding: string, signal?: AbortSignal): Promise<string> {
+  const recording = await openRecording(file, { encoding });
   const { duration, problem } = await recording.scan(signal);
   return `${clockTime(duration)}${problem === undefined ? (isPart ? '+' : '') : '?'}`;
 }
@@ -115,11 +123,11 @@ function dateText(date: Date): string {
 const HEAD = `${'date'.padEnd(16)}  ${'duration'.padStart(8)}  ${'size'.padStart(5)}  session  program, terminal, file`;
 
 function lineOf(entry: ListEntry, details: Details | undefined): string {
-  const date = dateText(details?.recording?.started ?? entry.time);
-  const program = escapeText(details?.program ?? '…', 200);
+  const date = dateText(details?.started ?? entry.time);
+  const program = escapeText(details?.program ?? '…', MOST_TEXT);
   const columns = [date, (details?.duration ?? '').padStart(8), sizeText(entry.size).padStart(5)];
   const session = String(entry.session ?? '').padStart(7);
-  return [...columns, session, ...(program === '' ? [] : [program]), escapeText(entry.name, 200)].join('  ');
+  return [...columns, session, ...(program === '' ? [] : [program]), escapeText(entry.name, MOST_TEXT)].join('  ');
 }
 
 /** Prints the list, for a script or a pager. */
@@ -127,7 +135,7 @@ export async function printList(entries: readonly ListEntry[], encoding: string)
   process.stdout.write(`${HEAD}\n`);
   for (const entry of entries) {
     const details = await detailsOf(entry, encoding);
-    if (details.recording !== undefined) details.duration = await durationOf(entry, details.recording);
+    if (details.isReadable) details.duration = await durationOf(entry, encoding).catch(() => '-');
     process.stdout.write(`${lineOf(entry, details)}\n`);
   }
 }
@@ -304,10 +312,12 @@ export class List implements Actor {
     const stop = new AbortController();
     this.#scan = { entry, stop };
     try {
-      details.duration = await durationOf(entry, details.recording!, stop.signal);
+      details.duration = await durationOf(entry, this.#encoding, stop.signal);
     } catch (error) {
-      if (!stop.signal.aborted) throw error;
-      await nextTurn();
+      if (stop.signal.aborted) await nextTurn();
+      // It has been deleted meanwhile.
+      else if (error instanceof TelptyError) details.duration = '-';
+      else throw error;
     } finally {
       this.#scan = undefined;
     }

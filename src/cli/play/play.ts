@@ -1,8 +1,8 @@
 /** `telpty play`: plays a recording on the terminal, or lets the user pick one of a directory. */
 import { stat } from 'node:fs/promises';
 import { TelptyError } from '../../errors.ts';
-import { LONGEST_TIMER } from '../../options.ts';
-import { type Clock, type Outcome, Player } from '../../recording/player/player.ts';
+import { systemClock } from '../../recording/player/clock.ts';
+import { type Outcome, Player } from '../../recording/player/player.ts';
 import { openRecording } from '../../recording/recording-file.ts';
 import { loadScreens } from '../../screen/xterm.ts';
 import { escapeText } from '../../shells/output/escape.ts';
@@ -81,18 +81,3 @@ async function play(file: string, settings: PlaySettings, stage: Stage): Promise
     if (isAlone) stage.close(player.lastFrame);
   }
 }
-
-const systemClock: Clock = {
-  now: () => performance.now(),
-  wait: (ms, signal) =>
-    new Promise(resolve => {
-      // The player looks at the time again after each wait. While it is paused, a wait has no end.
-      const timer = setTimeout(resolve, Math.min(ms, LONGEST_TIMER));
-      const stop = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-      if (signal.aborted) stop();
-      else signal.addEventListener('abort', stop, { once: true });
-    }),
-};

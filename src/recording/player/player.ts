@@ -9,7 +9,9 @@ import { nextTurn } from '../../screen/next-turn.ts';
 import { Screen } from '../../screen/screen.ts';
 import type { ColourDepth } from '../../screen/style.ts';
 import type { RecordingEvent } from '../recording.ts';
-import type { Recording, RecordingFacts } from '../recording-reader.ts';
+import { labelOf, type Recording, type RecordingFacts } from '../recording-reader.ts';
+import { RESIZE_COST } from '../screen-index.ts';
+import type { Clock } from './clock.ts';
 import { emptyRow, type Frame, type FrameSize, fill, follow, frameOf, put, type Viewport } from './frame.ts';
 import type { Key } from './key.ts';
 
@@ -22,13 +24,6 @@ export interface View {
   /** Whether a frame can be shown now. If not, {@link Player.handleRedraw} is called later. */
   readonly isReady: boolean;
   paint(frame: Frame): void;
-}
-
-export interface Clock {
-  /** In milliseconds. */
-  now(): number;
-  /** Resolves after this time, or when the signal is aborted. */
-  wait(ms: number, signal: AbortSignal): Promise<void>;
 }
 
 export interface PlayerOptions {
@@ -406,9 +401,11 @@ export class Player {
     this.#elapsed = this.#isStepping ? 0 : Math.min(this.#elapsed - this.#gap(event), MAX_LAG * this.#speed);
     this.#last = event.time;
     this.#next = undefined;
-    if (event.type === 'resize') this.#screen.resize(event.columns, event.rows);
-    else if (event.type === 'mark') {
-      this.#mark = event.label;
+    if (event.type === 'resize') {
+      this.#screen.resize(event.columns, event.rows);
+      await this.#breathe(RESIZE_COST);
+    } else if (event.type === 'mark') {
+      this.#mark = labelOf(event);
       this.#isStepping = false;
     } else if (event.type === 'output') {
       for (let from = 0; from < event.data.length && this.#outcome === undefined; from += SLICE) {

@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type Clock, systemClock } from '../../../src/recording/player/clock.ts';
 import type { Frame } from '../../../src/recording/player/frame.ts';
 import type { Key } from '../../../src/recording/player/key.ts';
-import { type Clock, clockTime, Player, type PlayerOptions, type View } from '../../../src/recording/player/player.ts';
+import { clockTime, Player, type PlayerOptions, type View } from '../../../src/recording/player/player.ts';
 import { openRecording } from '../../../src/recording/recording-file.ts';
 import { loadScreens } from '../../../src/screen/xterm.ts';
 
@@ -261,6 +262,34 @@ describe('the player', () => {
     );
     assert.equal(shown.at(-1)!.text, `first\n\n\n${' '.repeat(27)}xyz\n\n\n\n`);
   });
+});
+
+it('keys are handled during many changes of size', async () => {
+  let turns = 0;
+  let timer = setImmediate(function turn() {
+    turns++;
+    timer = setImmediate(turn);
+  });
+  const sizes = Array.from({ length: 4000 }, (_, index) => [0, 'r', `${20 + (index % 2)}x3`]);
+  try {
+    assert.equal((await play(sizes)).outcome, 'end');
+  } finally {
+    clearImmediate(timer);
+  }
+  // Reading ahead takes some, too.
+  assert.ok(turns > 800, `${turns} turns`);
+});
+
+it('a wait of the longest time of a recording does not end at once', async t => {
+  const set = t.mock.method(globalThis, 'setTimeout');
+  const stop = new AbortController();
+  const waits = [2 ** 32 * 1000, Number.POSITIVE_INFINITY].map(ms => systemClock.wait(ms, stop.signal));
+  stop.abort();
+  await Promise.all(waits);
+  assert.deepEqual(
+    set.mock.calls.map(({ arguments: [, ms] }) => ms),
+    [2 ** 31 - 1, 2 ** 31 - 1],
+  );
 });
 
 it('times are written as minutes or hours', () => {

@@ -1,6 +1,7 @@
 /** Plays a recording: its terminal, and the controls below it. The keys are those of `telpty play`. */
+import { systemClock } from '../../../src/recording/player/clock.ts';
 import type { Key } from '../../../src/recording/player/key.ts';
-import { type Clock, clockTime, Player } from '../../../src/recording/player/player.ts';
+import { clockTime, Player } from '../../../src/recording/player/player.ts';
 import { loadScreens } from '../../../src/screen/xterm.ts';
 import { button, create, icon } from '../controls/elements.ts';
 import type { SettingsStore } from '../settings.ts';
@@ -26,20 +27,6 @@ const NAMED: Readonly<Record<string, Key>> = {
   Home: 'home',
   End: 'end',
   Escape: 'quit',
-};
-
-const clock: Clock = {
-  now: () => performance.now(),
-  wait: (ms, signal) =>
-    new Promise(resolve => {
-      const timer = Number.isFinite(ms) ? setTimeout(resolve, ms) : undefined;
-      const stop = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-      if (signal.aborted) stop();
-      else signal.addEventListener('abort', stop, { once: true });
-    }),
 };
 
 /** Actions that the player uses. */
@@ -129,7 +116,7 @@ export class PlayerPanel {
       this.#say('');
       this.#user.opened({ ...recording, program: recording.command });
       this.#terminal.clear();
-      const player = new Player(recording, this.#terminal, clock, {
+      const player = new Player(recording, this.#terminal, systemClock, {
         ...{ speed: 1, idleLimit: Number(this.#idle.value), loops: false, at: 0, hasStatusLine: false },
         onEnd: error => this.#say(error === undefined ? '' : problemText(error)),
       });
