@@ -1,8 +1,9 @@
 /**
  * Measures the page of the gateway against that of ttyd, in Chromium: `npm run bench:page [-- ROUNDS]`.
  *
- * Both pages use xterm.js. All times begin with the event of a key in the page. A key is painted when the frame is
- * complete in which the terminal has shown it. Output ends when the page has the title that the program sets after it.
+ * Both pages use xterm.js, with the same font size and scrollback. All times begin with the event of a key in the page.
+ * A key is painted when the frame is complete in which the terminal has shown it. Output ends when the page has the
+ * title that the program sets after it.
  */
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { command, Failure } from './lib/failure.ts';
@@ -14,6 +15,8 @@ import { markdownTable, median, medianInterval } from './lib/statistics.ts';
 const MEGABYTES = 4;
 const KEYS = 100;
 const INTERRUPTS = 3;
+/** What costs time in xterm.js, the same for both pages: the defaults of telpty. */
+const LOOK = { fontSize: 15, scrollback: 10_000, cursorBlink: false } as const;
 /** How many times as slow a phone is assumed to be. */
 const SLOWDOWN = 4;
 const SERVERS = ['telpty-web', 'ttyd'] as const;
@@ -63,9 +66,10 @@ async function time(page: Page, key: string, until: string): Promise<number> {
 async function open(browser: Browser, server: ServerName, port: number, renderer: Renderer): Promise<Page> {
   const page = await browser.newPage({ viewport: { width: 800, height: 480 } });
   await page.addInitScript(INSTRUMENT);
-  const settings = JSON.stringify(JSON.stringify({ gpu: renderer === 'WebGL', cursorBlink: false }));
+  const settings = JSON.stringify(JSON.stringify({ gpu: renderer === 'WebGL', ...LOOK }));
   await page.addInitScript(`localStorage.setItem('telpty.settings', ${settings})`);
-  const query = server === 'ttyd' ? `?rendererType=${renderer === 'WebGL' ? 'webgl' : 'dom'}&cursorBlink=false` : '';
+  const options = Object.entries({ rendererType: renderer === 'WebGL' ? 'webgl' : 'dom', ...LOOK });
+  const query = server === 'ttyd' ? `?${options.map(option => option.join('=')).join('&')}` : '';
   await page.goto(`http://127.0.0.1:${port}/${query}`);
   // The policy of the page does not allow waitForFunction(), which evaluates strings in it.
   while (!(await page.title()).includes('ready')) await page.waitForTimeout(20);

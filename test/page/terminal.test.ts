@@ -247,6 +247,56 @@ describe('a flood', () => {
     assert.match(await user.screen(), /^42$/m);
   });
 
+  it('leaves most of the time of a slow page to the output, with its frames, timers and scroll bar', async () => {
+    await using user = await visit(script('stty -echo; echo ready; read; seq 60000; echo end; read'));
+    await user.expect('ready');
+    await user.page.evaluate(`(() => {
+      const { requestAnimationFrame, setTimeout } = window;
+      window.counted = { timers: 0, drawing: 0, from: performance.now() };
+      window.setTimeout = (...all) => (counted.timers++, setTimeout(...all));
+      // Each frame takes 30 ms more.
+      window.requestAnimationFrame = draw => requestAnimationFrame(time => {
+        const start = performance.now();
+        while (performance.now() < start + 30);
+        draw(time);
+        counted.drawing += performance.now() - start;
+      });
+    })()`);
+    await user.press('Enter');
+    await user.expect(/^end$/m);
+    const [timers, share] = await user.page.evaluate<number[]>(
+      '[counted.timers, counted.drawing / (performance.now() - counted.from)]',
+    );
+    assert(timers! < 6_000, `${timers} timers for 60,000 lines`);
+    assert(share! < 0.55, `${share} of the time for frames`);
+    await eventually(() =>
+      user.page.evaluate<boolean>(`(() => {
+        const [bar, slider] = ['', ' > .slider'].map(one =>
+          document.querySelector('.xterm .scrollbar.vertical' + one).getBoundingClientRect());
+        return slider.top > bar.top && Math.abs(slider.bottom - bar.bottom) <= 2;
+      })()`),
+    );
+  });
+
+  it('keeps the selection drawn where the text moves to, until it ends', async () => {
+    await using user = await visit(script('stty -echo; seq 100; echo word; while read; do echo more; done'));
+    await user.expect('word');
+    const top = () =>
+      user.page.evaluate<number | undefined>(
+        'document.querySelector(".xterm-selection div")?.getBoundingClientRect().top',
+      );
+    await user.page
+      .locator('.xterm-rows > div', { hasText: 'word' })
+      .dblclick({ position: { x: 5, y: 5 }, force: true });
+    await eventually(async () => (await top()) !== undefined);
+    const before = (await top())!;
+    await visitors.host.session.write('\r\nnext\r\n');
+    await eventually(async () => (await top())! < before);
+    // A key ends it.
+    await user.press('Enter');
+    await eventually(async () => (await top()) === undefined);
+  });
+
   it('stops while the page cannot work, and goes on after that', async () => {
     await using user = await visit(script('exec yes'));
     await untilTrue(() => user.received > 200_000);

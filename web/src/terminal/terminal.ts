@@ -5,6 +5,7 @@ import { UnicodeGraphemesAddon } from '@xterm/addon-unicode-graphemes';
 import { WebLinksAddon } from '@xterm/addon-web-links';
 import { Terminal as Xterm } from '@xterm/xterm';
 import type { Settings, SettingsStore } from '../settings.ts';
+import { Frames } from './frames.ts';
 import { OutputQueue } from './output-queue.ts';
 import { Renderer } from './renderer.ts';
 import { TextInput } from './text-input.ts';
@@ -34,7 +35,13 @@ export class Terminal {
   readonly #element: HTMLElement;
   readonly #renderer: Renderer;
   readonly textInput: TextInput;
-  readonly #output = new OutputQueue((bytes, done) => this.xterm.write(bytes, done));
+  readonly #frames: Frames;
+  readonly #output = new OutputQueue((bytes, done) => {
+    this.xterm.write(bytes, () => {
+      this.#frames.processed(bytes.length);
+      done();
+    });
+  });
   /** Whether the last pointer was a finger. Browsers turn its tap into events of a mouse, which do not say so. */
   #isTouched = false;
 
@@ -62,6 +69,7 @@ export class Terminal {
     this.xterm.loadAddon(new WebLinksAddon(activate, links));
     this.xterm.attachCustomKeyEventHandler(event => this.#handleKey(event));
     this.xterm.open(element);
+    this.#frames = new Frames(this.xterm);
     this.textInput = new TextInput(this.xterm);
     this.#renderer = new Renderer(this.xterm, element, () => this.fit());
     settings.follow(current => this.#apply(current));
