@@ -2,6 +2,7 @@
 import type { Server } from '../../server/server.ts';
 import type { HangupReason, ProtocolError } from '../../session/ending.ts';
 import type { Session } from '../../session/session.ts';
+import { runShell } from '../../shells/guards/run-shell.ts';
 import { formatDuration } from '../log/format.ts';
 
 /**
@@ -30,13 +31,7 @@ const TEXTS: ReadonlyMap<string, string> = new Map<HangupReason | ProtocolError,
  * Middleware that writes why the session was hung up, if the client cannot know, after the last output of the program.
  */
 export function shutdownNotice<T>(shell: (session: Session) => T | Promise<T>): (session: Session) => Promise<T> {
-  return async session => {
-    try {
-      return await shell(session);
-    } finally {
-      writeReason(session);
-    }
-  };
+  return session => runShell(shell, session, () => writeReason(session));
 }
 
 function writeReason(session: Session): void {

@@ -84,7 +84,7 @@ class Passing {
   }
 }
 
-/** The observers of bytes, and what is delivered to them. Created with the first one of a session. */
+/** The observers of bytes, and what is delivered to them. Exists while a session has observers. */
 class Delivery {
   /** Directions as bits; 0 if the addon copies nothing. */
   directions = 0;
@@ -121,6 +121,11 @@ class Delivery {
 
   has(observer: ByteObserver): boolean {
     return this.#observers.has(observer);
+  }
+
+  /** Whether nobody observes, and nothing is being delivered. */
+  get isUnused(): boolean {
+    return this.#observers.size === 0 && this.#queue.length === 0 && !this.#isDelivering;
   }
 
   add(observer: ByteObserver): void {
@@ -264,12 +269,14 @@ export class Observers {
   /** Adds an observer. Returns the function that removes it, after it has seen what has passed until then. */
   add(observer: ByteObserver): () => void {
     this.#delivery ??= new Delivery(this.#port, this.#user);
-    const delivery = this.#delivery;
-    delivery.add(observer);
+    this.#delivery.add(observer);
     return () => {
-      if (!delivery.has(observer)) return;
+      const delivery = this.#delivery;
+      if (delivery?.has(observer) !== true) return;
       delivery.flush();
       delivery.remove(observer);
+      // Most sessions are observed only until their client has been recognized, and then last for days.
+      if (delivery.isUnused) this.#delivery = undefined;
     };
   }
 

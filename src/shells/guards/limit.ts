@@ -13,6 +13,7 @@ import type { HangupReason } from '../../session/ending.ts';
 import type { Session } from '../../session/session.ts';
 import { AddressList } from '../../transport/pre-session/address-list.ts';
 import { type Refused, reject } from './refusal.ts';
+import { runShell } from './run-shell.ts';
 import {
   type Addresses,
   type AdmissionControl,
@@ -78,20 +79,18 @@ export function limit(
   const settings = readOptions('limit', limitOptions, options);
   const { admission = limitsOf(settings) } = settings;
   const timed = settings.idleTimeout > 0 || settings.sessionTimeout > 0;
-  return shell => async session => {
+  return shell => session => {
     const slot = admission.admit(session);
-    if (typeof slot === 'string') return reject(session, slot);
+    if (typeof slot === 'string') return Promise.resolve(reject(session, slot));
     const started = (): void => slot.started?.();
     session.once('started', started);
     const clock = timed ? new SessionClock(session, settings) : undefined;
-    try {
-      return await shell(session);
-    } finally {
+    return runShell(shell, session, () => {
       clock?.stop();
       session.off('started', started);
       slot.release();
       if (clock?.expired !== undefined && session.writable) session.write(`\r\ntelpty: ${clock.expired}\r\n`);
-    }
+    });
   };
 }
 
