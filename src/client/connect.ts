@@ -24,7 +24,7 @@ import { type WaitOptions, waitOptions, within } from '../session/conversation/w
 import { Session } from '../session/session.ts';
 import type { Peer } from '../transport/peer.ts';
 import type { Transport } from '../transport/stream/transport.ts';
-import { dialTcp, roundTripOf, secure } from '../transport/tcp/dial.ts';
+import { dialTcp, prepareTls, roundTripOf, secure } from '../transport/tcp/dial.ts';
 import { adoptTcp } from '../transport/tcp/tcp.ts';
 import { allowAlways, requestAlways } from './always.ts';
 import { type ClientTerminal, clientTable, clientTerminalOptions, hasSize, openNegotiation } from './options.ts';
@@ -204,9 +204,10 @@ async function open(options: ConnectSettings, signal: AbortSignal): Promise<Open
   const { host, tls, stream, localAddress, family } = options;
   if (stream !== undefined) return { transport: stream, roundTripMs: 0 };
   const port = options.port ?? (tls ? TELNETS_PORT : TELNET_PORT);
+  const prepared = tls ? prepareTls(tls === true ? {} : tls) : undefined;
   const socket = await dialTcp({ host, port, localAddress, family }, signal);
   const { remoteAddress: address, remotePort } = socket;
-  const secured = tls ? await secure(socket, { host, port }, tls === true ? {} : tls, signal) : undefined;
+  const secured = prepared && (await secure(socket, { host, port }, prepared, signal));
   // Aborted at the moment when it was done.
   if (signal.aborted) socket.destroy();
   const peer: { peer?: Peer } = address === undefined ? {} : { peer: { kind: 'ip', address, port: remotePort } };

@@ -294,6 +294,14 @@ test('TLS: the certificate must be valid in every respect', async () => {
   await assert.rejects(connecting, { code: 'ERR_TLS' });
 });
 
+test('TLS is prepared before the client connects, and options that OpenSSL refuses are named', async () => {
+  // Nothing listens there: a client that connected first would report that.
+  const port = await unusedPort();
+  const refused = { code: 'ERR_INVALID_ARGUMENT', message: /^tls cannot be used: / };
+  await assert.rejects(connect({ port, tls: { cert: 'none', key: 'none' } }), refused);
+  await assert.rejects(connect({ port, tls: { ciphers: 'NONE' } }), refused);
+});
+
 test('compression works both ways if it was agreed to, and is never used under TLS', async () => {
   const text = 'the same again and again\r\n'.repeat(2_000);
   await using host = await Host.start({

@@ -123,7 +123,7 @@ class Delivery {
     return this.#observers.has(observer);
   }
 
-  /** Whether nobody observes, and nothing is being delivered. */
+  /** Whether there are no observers, and nothing is being delivered. */
   get isUnused(): boolean {
     return this.#observers.size === 0 && this.#queue.length === 0 && !this.#isDelivering;
   }

@@ -1,6 +1,6 @@
 /** Outgoing connections: TCP, and TLS over it. */
 import { connect, isIP, type Socket } from 'node:net';
-import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
+import { type ConnectionOptions, connect as connectTls, createSecureContext, type TLSSocket } from 'node:tls';
 import { TelptyError } from '../../errors.ts';
 import { systemError } from '../../native/system-error.ts';
 import { explainTls, type TlsRemedy } from '../tls/failure.ts';
@@ -62,6 +62,21 @@ export function dialTcp(options: DialOptions, signal: AbortSignal): Promise<Sock
       cause: error,
     });
   });
+}
+
+/**
+ * The options with what has to be computed for them. It takes a tenth of a second on slow machines, too long for a
+ * connection that is open: telpty's `--tls-auto` takes a client that is silent for half a second for one without TLS.
+ *
+ * @throws TelptyError `ERR_INVALID_ARGUMENT` for options that OpenSSL refuses, such as a certificate that is not PEM.
+ */
+export function prepareTls(options: ConnectionOptions): ConnectionOptions {
+  try {
+    return { ...options, secureContext: options.secureContext ?? createSecureContext(options) };
+  } catch (cause) {
+    const { reason, message } = cause as { reason?: string; message: string };
+    throw new TelptyError('ERR_INVALID_ARGUMENT', `tls cannot be used: ${reason ?? message}`, { cause });
+  }
 }
 
 /**

@@ -26,7 +26,7 @@ export interface TlsOptions {
   /** Whether to accept clients without TLS, too. Default false. */
   readonly auto?: boolean;
   /**
-   * Time limit of the handshake, in milliseconds; default 10,000. Before it, a client may stay silent for 2 s at most.
+   * Time limit of the handshake, in milliseconds; default 10,000. Before it, a client may stay silent for 5 s at most.
    */
   readonly handshakeTimeout?: number;
 }

@@ -11,9 +11,9 @@ import { readTlsOptions, secureServerOptions, type TlsOptions } from './options.
 
 /**
  * If only TLS is accepted: how long a client may stay silent, in milliseconds, before it gets a notice. A TLS client
- * sends first and at once; a Telnet user waits for a server that seems dead.
+ * sends first, and at once if its processor is not slow or busy; a Telnet user waits for a server that seems dead.
  */
-const NOTICE_DELAY_MS = 2_000;
+const NOTICE_DELAY_MS = 5_000;
 /**
  * If both are accepted: a client that stays silent for this time, in milliseconds, is a Telnet client that waits for
  * the server.

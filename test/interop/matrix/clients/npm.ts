@@ -8,7 +8,13 @@ import { characterServer, lineServer, loginServer, tlsServer } from '../ours.ts'
 import { no, type Peer, yes } from '../rows.ts';
 
 const PROMPT = /ready> $/;
-const OPTIONS = { shellPrompt: PROMPT, negotiationMandatory: false, timeout: 300_000, execTimeout: 300_000 };
+const OPTIONS = {
+  shellPrompt: PROMPT,
+  negotiationMandatory: false,
+  timeout: 300_000,
+  execTimeout: 300_000,
+  sendTimeout: 300_000,
+};
 
 type Options = Parameters<Telnet['connect']>[0];
 
