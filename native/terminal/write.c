@@ -28,20 +28,27 @@ static void start_retry(struct state *s) {
   if (!uv_is_active((uv_handle_t *)&s->retry)) uv_timer_start(&s->retry, look_again, RETRY_MS, RETRY_MS);
 }
 
-/* Forgets the rest of a write, if there is one. */
-void write_drop(struct pty *p) {
-  if (p->pending.memory == NULL) return;
+/* Forgets the rest of a write. The caller calls pty_poll() afterwards. */
+static void forget_rest(struct pty *p) {
   free(p->pending.memory);
   p->pending.memory = NULL;
   list_remove(&p->write);
   /* at once, because a timer keeps the loop alive */
   if (list_empty(&p->state->writing)) uv_timer_stop(&p->state->retry);
+}
+
+/* Forgets the rest of a write, if there is one. */
+void write_drop(struct pty *p) {
+  if (p->pending.memory == NULL) return;
+  forget_rest(p);
   pty_poll(p);
 }
 
 /*
  * There may be room: writes as much of the rest as fits. When all of it is written, or can never be, `written` is
- * called once. The caller holds a reference. Returns whether anything was written.
+ * called once. The caller holds a reference, and calls pty_poll() afterwards, not before: during a paste, `written`
+ * begins the next write, so the wanted events stay the same, and each change of them is two system calls. Returns
+ * whether anything was written.
  */
 static bool write_rest(struct pty *p) {
   struct pending_write *w = &p->pending;
@@ -55,7 +62,7 @@ static bool write_rest(struct pty *p) {
     w->length -= (size_t)n;
     return true;
   }
-  write_drop(p);
+  forget_rest(p);
   call_js(p, ON_WRITTEN, 0, NULL);
   return true;
 }
@@ -83,6 +90,7 @@ static void look_again(uv_timer_t *timer) {
       p->pending.wait = 1;
     else if (p->pending.wait < LONGEST_WAIT)
       p->pending.wait *= 2;
+    pty_poll(p);
     pty_unref(p);
   }
   /* a write that completed may have found the list empty for the moment */
