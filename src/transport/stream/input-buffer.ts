@@ -6,8 +6,13 @@ const LOOK_AHEAD = 128 * 1024;
 /** Reading resumes when the buffer has shrunk to this size, in bytes, and not each time that a few bytes are taken. */
 const LOOK_AHEAD_LEFT = LOOK_AHEAD / 2;
 
-/** Size of each allocation for buffered input, in bytes. */
-const BLOCK = 4 * 1024;
+/**
+ * Sizes of the allocations for buffered input, in bytes. Within these limits, a new block is as large as all that
+ * waits: a paste goes to the terminal in few calls, and little input does not use much memory. Blocks of 64 KiB were
+ * not faster.
+ */
+const SMALLEST_BLOCK = 4 * 1024;
+const LARGEST_BLOCK = 32 * 1024;
 
 const NOTHING = Buffer.alloc(0);
 
@@ -50,7 +55,8 @@ class WaitingInput {
       rest = rest.subarray(fits.length);
     }
     if (rest.length === 0) return;
-    const block = Buffer.allocUnsafeSlow(Math.max(BLOCK, rest.length));
+    const size = Math.min(Math.max(SMALLEST_BLOCK, this.#length), LARGEST_BLOCK);
+    const block = Buffer.allocUnsafeSlow(Math.max(size, rest.length));
     block.set(rest);
     this.#blocks.push(block);
     this.#used = rest.length;

@@ -272,14 +272,58 @@ test('keys that arrive while the terminal is full wait, in order, and none is lo
     }
     assert.ok(session.inputLength > 0, 'the terminal is full');
     assert.ok(session.inputLength <= 128 * 1024);
-    const fd = openSync(fifo, constants.O_WRONLY);
-    closeSync(fd);
-    await wire.until(() => wire.data.length >= expected.length);
+    const native = addon();
+    const { write } = native;
+    let writes = 0;
+    native.write = (pty, bytes) => {
+      writes++;
+      return write(pty, bytes);
+    };
+    try {
+      const fd = openSync(fifo, constants.O_WRONLY);
+      closeSync(fd);
+      await wire.until(() => wire.data.length >= expected.length);
+    } finally {
+      native.write = write;
+    }
     assert.equal(wire.data.bytes.toString('latin1'), expected);
+    assert.ok(writes < 20, `${writes} writes for ${expected.length} bytes`);
     await key(wire, 'x');
   } finally {
     rmSync(directory, { recursive: true });
   }
+});
+
+test('an interrupt key in a paste interrupts the program, and nothing before it is echoed after that', async () => {
+  await using host = await hostScript(
+    `stty raw -echo isig; trap 'printf interrupted' INT; printf ok; cat; stty raw -echo isig; exec cat`,
+  );
+  await using wire = await host.connect(XTERM);
+  await wire.expect('ok');
+  wire.send(Buffer.alloc(300_000, 'x'), [3]);
+  await wire.expect('interrupted');
+  await key(wire, 'y');
+  // A Synch and its NUL may be within the echo.
+  const text = wire.data.bytes.toString('latin1').replaceAll('\0', '');
+  assert.equal(text.replaceAll(/x+/g, 'x'), 'okxinterruptedy');
+});
+
+test('IP in a paste discards the input before it, wherever that waits, and nothing after it', async () => {
+  await using host = await hostScript(
+    `stty raw -echo isig; trap 'printf interrupted; exec cat' INT; printf ok; while :; do sleep 60; done`,
+  );
+  await using wire = await host.connect(XTERM);
+  await wire.expect('ok');
+  const { session } = onlySession(host);
+  for (let i = 1; i <= 10; i++) {
+    // Some waits in the terminal, some in the addon, some in several blocks of the session.
+    await wire.sent(Buffer.alloc(10_000, 'x'));
+    while (session.bytesRead < i * 10_000) await new Promise(resolve => setImmediate(resolve));
+  }
+  assert.ok(session.inputLength > 64 * 1024);
+  wire.send([CMD.IAC, CMD.IP], 'after it');
+  await wire.expect('after it');
+  assert.equal(wire.data.bytes.toString('latin1'), 'okinterruptedafter it');
 });
 
 test('the program ends when its client disconnects in the middle of input', async () => {
