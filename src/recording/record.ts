@@ -55,7 +55,7 @@ export interface RecordOptions {
 
 /** How a recording has ended. */
 export interface RecordingEnd {
-  /** Undefined if it could not be created, or is not known. */
+  /** Undefined if it could not be created, was deleted by another program, or is not known. */
   readonly file: string | undefined;
   /** Its size in bytes. */
   readonly size: number;
@@ -265,8 +265,9 @@ class SessionRecorder {
     this.#recording?.end();
   }
 
-  #written({ file = this.#file, size, problem }: FileEnd): void {
+  #written({ file: known = this.#file, size, problem }: FileEnd): void {
     this.#source.stop();
+    const file = known ?? undefined;
     const error = problem && errorOf(problem, file ?? this.#settings.directory);
     this.#settings.onEnd?.(this.#session, { file, size, error });
   }

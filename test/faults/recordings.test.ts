@@ -56,12 +56,32 @@ describe('recordings', LIMIT, () => {
       await using other = await Wire.connect(server.port);
       other.type('echo still "there"\r');
       await other.expect('still there');
-      await server.waitForLog(/session 2: the recording ends here: the disk is full/);
+      const [line] = await server.waitForLog(/.*session 2: the recording ends here: the disk is full.*/);
+      assert.equal(JSON.parse(line).recording, undefined);
       assert.deepEqual(filesIn(directory).sort(), [file, join(directory, 'rest')].sort());
     } finally {
       assert.equal(spawnSync('umount', [directory]).status, 0);
       unmount();
       rmdirSync(directory);
+    }
+  });
+
+  it('end with a line in the log if their file is deleted', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'telpty-recordings-'));
+    try {
+      await using server = await startServer(['--record', directory], { program: SHELL });
+      await using wire = await Wire.connect(server.port);
+      await untilTrue(() => filesIn(directory).length === 1);
+      rmSync(filesIn(directory)[0]!);
+      wire.type('exit\r');
+      await wire.untilClose();
+      const [line] = await server.waitForLog(/.*session 1: the recording ends here.*/);
+      const { msg, recording, errno } = JSON.parse(line);
+      // The recording may end before the session.
+      assert.match(msg, /: its file was deleted or moved(?:; the session continues)?$/);
+      assert.deepEqual([recording, errno], [undefined, 'ENOENT']);
+    } finally {
+      rmSync(directory, { recursive: true });
     }
   });
 

@@ -52,13 +52,15 @@ const LIMIT = { timeout: 600_000 };
 const root = mkdtempSync(join(tmpdir(), 'telpty-record-'));
 after(() => rmSync(root, { recursive: true }));
 
-function endOfRecording() {
-  let resolve!: (end: RecordingEnd) => void;
-  const promise = new Promise<RecordingEnd>(done => {
+function promiseOf<T>() {
+  let resolve!: (value: T) => void;
+  const promise = new Promise<T>(done => {
     resolve = done;
   });
   return { promise, resolve };
 }
+
+const endOfRecording = () => promiseOf<RecordingEnd>();
 
 let directories = 0;
 /** A directory that does not exist yet. */
@@ -509,6 +511,30 @@ test('a disk on which nothing can be written ends the recording, and not the ses
   assert.equal(file, undefined);
   wire.type('again\r');
   await wire.expect('again\r\nagain\r\n');
+});
+
+test('a recording whose file is deleted ends, and the session continues', LIMIT, async () => {
+  const path = directory();
+  const ended = endOfRecording();
+  const started = promiseOf<string>();
+  const onStart = (_session: Session, file: string) => started.resolve(file);
+  // The files are looked at after each 4 KiB.
+  const use = [record({ directory: path, maxSize: 256 * 1024, onStart, onEnd: (_session, end) => ended.resolve(end) })];
+  await using host = await Host.start({ shell: ptyShell('/bin/cat'), use });
+  const wire = await host.connect(XTERM);
+  wire.type('hello\r');
+  await wire.expect('hello\r\nhello\r\n');
+  rmSync(await started.promise);
+  const line = 'x'.repeat(1000);
+  for (let count = 0; count < 8; count++) wire.type(`${line}\r`);
+  const { error, file } = await ended.promise;
+  assert.deepEqual(
+    [error?.message, error?.systemCode, file],
+    ['the recording ends here: its file was deleted or moved', 'ENOENT', undefined],
+  );
+  wire.type('again\r');
+  await wire.expect('again\r\nagain\r\n');
+  assert.deepEqual(readdirSync(path), []);
 });
 
 /** A recording that has no session. */

@@ -30,6 +30,8 @@ export class SessionLog {
   readonly #started = new WeakMap<Session, StartedProgram>();
   /** The names of the files, without the directory. */
   readonly #recordings = new WeakMap<Session, string>();
+  /** Sessions whose shell has settled. Their recordings may not be complete yet. */
+  readonly #ended = new WeakSet<Session>();
 
   /** @param programName the name of the program in log lines. */
   constructor(log: Log, programName: string) {
@@ -76,14 +78,18 @@ export class SessionLog {
   }
 
   /** Called when the recording of a session is complete, or an error has ended it. */
-  recordingEnded({ id }: Session, { file, size, error }: RecordingEnd): void {
+  recordingEnded(session: Session, { file, size, error }: RecordingEnd): void {
+    const { id } = session;
     const fields = { session: id, recording: file && basename(file), size };
     if (error === undefined) {
       this.#log.debug(fields, `session ${id}: recorded, ${formatBytes(size)}`);
       return;
     }
+    // The name is not that of a file if it was deleted.
+    if (file === undefined) this.#recordings.delete(session);
     const { systemCode: errno } = error;
-    this.#log.warn({ ...fields, errno }, `session ${id}: ${error.message}; the session continues`);
+    const effect = this.#ended.has(session) ? '' : '; the session continues';
+    this.#log.warn({ ...fields, errno }, `session ${id}: ${error.message}${effect}`);
   }
 
   /** Called with recordings that were repaired or deleted. */
@@ -96,6 +102,7 @@ export class SessionLog {
 
   /** Called when the shell of a session has settled. The client may still keep its side of the connection open. */
   ended(session: Session, outcome: SessionOutcome): void {
+    this.#ended.add(session);
     const { result } = outcome;
     const end = endOf(session, outcome);
     const isLogged = this.#log.isLevelEnabled(outcome.error === undefined ? 'info' : 'error');

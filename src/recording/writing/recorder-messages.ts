@@ -47,11 +47,11 @@ export type ThreadReport =
   | { readonly type: 'begun'; readonly id: number; readonly file: string }
   /** A batch was written, while {@link WANTS_REPORTS} is 1. */
   | { readonly type: 'written' }
-  /** The recording has ended; `problem`: by an error. */
+  /** The recording has ended; `problem`: by an error. The file is null if it does not exist. */
   | {
       readonly type: 'ended';
       readonly id: number;
-      readonly file: string | undefined;
+      readonly file: string | null | undefined;
       readonly size: number;
       readonly problem: { readonly reason: string; readonly code: string } | undefined;
     }

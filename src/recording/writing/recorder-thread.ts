@@ -2,6 +2,7 @@
  * The thread that writes all recordings of a process. Everything here is synchronous: a disk that does not answer stops
  * this thread, and neither the event loop of the sessions nor the threads that Node.js uses for files and names.
  */
+import { fstatSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 import {
   BUSY,
@@ -89,6 +90,7 @@ class Directory {
 
   *#delete(): Generator<void> {
     try {
+      for (const file of [...files.values()]) if (file.directory === this.path) file.endIfDeleted();
       const { deleted, excess } = yield* deleteRecordings(this.path, this.retention);
       if (deleted.length > 0) report({ type: 'deleted', directory: this.path, files: deleted });
       // Those can now be deleted.
@@ -181,6 +183,14 @@ class LiveFile {
     this.#publish({ reason, code: 'EDQUOT' });
   }
 
+  /** Ends the recording if its file is no longer there. Without this, it would fill the disk, invisibly. */
+  endIfDeleted(): void {
+    if (this.#writer.isOpen && fstatSync(this.#file.fd).nlink === 0) {
+      this.#writer.end();
+      this.#publish(undefined);
+    }
+  }
+
   #failed(error: NodeJS.ErrnoException): void {
     this.#publish({ reason: reasonOf(error), code: error.code ?? 'unknown' });
   }
@@ -189,13 +199,21 @@ class LiveFile {
     if (this.#isGiven) return;
     this.#isGiven = true;
     files.delete(this.#id);
-    let file: string | undefined = this.#file.part;
+    const { part } = this.#file;
+    let file: string | null = part;
     let failure = problem;
     try {
       // On a full disk there may be no room for the header.
-      if (this.size > 0) file = publishPart(file);
-      else file = discardPart(file);
+      if (this.size > 0) file = publishPart(part);
+      else {
+        discardPart(part);
+        file = null;
+      }
     } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+        file = null;
+        failure ??= { reason: 'its file was deleted or moved', code: 'ENOENT' };
+      }
       failure ??= { reason: reasonOf(error as Error), code: (error as NodeJS.ErrnoException).code ?? 'unknown' };
     }
     report({ type: 'ended', id: this.#id, file, size: this.size, problem: failure });

@@ -162,17 +162,21 @@ export class RecordingWriter {
   flush(): void {
     if (this.#fd === undefined || this.#memory === undefined) return;
     const bytes = this.#memory.subarray(0, this.#used);
-    const ends = this.#ends;
+    let written = 0;
+    let problem: NodeJS.ErrnoException | undefined;
     try {
-      writeAll(this.#fd, bytes);
-      let from = 0;
-      for (const end of ends) {
-        this.#place(end - from);
-        from = end;
-      }
+      while (written < bytes.length) written += writeSync(this.#fd, bytes, written);
     } catch (error) {
-      this.#fail(error as NodeJS.ErrnoException);
+      problem = error as NodeJS.ErrnoException;
     }
+    let from = 0;
+    for (const end of this.#ends) {
+      // On a full disk, the events before its end are kept.
+      if (end > written) break;
+      this.#place(end - from);
+      from = end;
+    }
+    if (problem !== undefined) this.#fail(problem);
     this.#release();
   }
 
@@ -272,10 +276,8 @@ export function createRecording(
   return writer;
 }
 
-function writeAll(fd: number, bytes: Uint8Array, position?: number): void {
-  for (let at = 0; at < bytes.length; ) {
-    at += writeSync(fd, bytes, at, undefined, position === undefined ? undefined : position + at);
-  }
+function writeAll(fd: number, bytes: Uint8Array, position: number): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, undefined, position + at);
 }
 
 const REASONS: Readonly<Record<string, string>> = {
