@@ -181,10 +181,14 @@ export class OutputFilter {
         this.rendition.reset();
         return;
       }
+      const sequence = `\x1b${this.#held}${letter}`;
+      if (this.#held === '' && letter === '8') {
+        this.#restore(sequence);
+        return;
+      }
       if (this.#held === '' && letter === '7') this.#save();
-      else if (this.#held === '' && letter === '8') this.#restore();
       else if (this.#held !== '') this.rendition.designate(this.#held, letter);
-      this.#passed += `\x1b${this.#held}${letter}`;
+      this.#passed += sequence;
     }
   }
 
@@ -203,8 +207,13 @@ export class OutputFilter {
       this.#flush();
       if (this.#sink.intercept(parameters, letter)) return;
     }
-    this.#trackRendition(parameters, letter);
-    this.#passed += `\x1b[${parameters}${letter}`;
+    const sequence = `\x1b[${parameters}${letter}`;
+    if (letter === 'u' && parameters === '') this.#restore(sequence);
+    else if (letter === 'l' && SAVES_CURSOR.test(parameters)) this.#restore(sequence, 'normal');
+    else {
+      this.#trackRendition(parameters, letter);
+      this.#passed += sequence;
+    }
   }
 
   /** Follows the sequences that change how characters are drawn. */
@@ -212,8 +221,6 @@ export class OutputFilter {
     if (final === 'm' && /^[\d;:]*$/.test(parameters)) this.rendition.select(parameters);
     else if (final === 'p' && parameters === '!') this.rendition.reset();
     else if ((final === 's' && parameters === '') || (final === 'h' && SAVES_CURSOR.test(parameters))) this.#save();
-    else if (final === 'u' && parameters === '') this.#restore();
-    else if (final === 'l' && SAVES_CURSOR.test(parameters)) this.rendition.restore('normal');
   }
 
   #save(): void {
@@ -221,9 +228,12 @@ export class OutputFilter {
     this.rendition.save(this.#sink.isAlternate ? 'alternate' : 'normal');
   }
 
-  #restore(): void {
+  /** DECRC, or a sequence with its effect. */
+  #restore(sequence: string, screen?: 'normal'): void {
     this.#flush();
-    this.rendition.restore(this.#sink.isAlternate ? 'alternate' : 'normal');
+    this.rendition.restore(screen ?? (this.#sink.isAlternate ? 'alternate' : 'normal'));
+    // xterm.js restores the character set that was in use, but neither G0 to G3 nor the shift.
+    this.#passed += sequence + this.rendition.characterSets;
   }
 
   #bounded(final: string): string {

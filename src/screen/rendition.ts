@@ -6,6 +6,7 @@
  */
 
 const SO = '\x0e';
+const SI = '\x0f';
 
 /** A parameter that sets something, and those that SGR clears it with. */
 type Attribute = 'bold' | 'dim' | 'italic' | 'underline' | 'blink' | 'inverse' | 'invisible' | 'strike' | 'overline';
@@ -114,6 +115,12 @@ export class Rendition {
     this.#state = RESET;
     this.#saved.normal = RESET;
     this.#saved.alternate = RESET;
+  }
+
+  /** Control sequences that set G0 to G3 and the shift, whatever they were. */
+  get characterSets(): string {
+    const { sets, shift } = this.#state;
+    return `${sets.map((final, index) => `\x1b${'()*+'[index]}${final}`).join('')}${shift === 1 ? SO : SI}`;
   }
 
   /** Control sequences that set this state in a terminal that has been reset. */

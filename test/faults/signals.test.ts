@@ -79,7 +79,8 @@ describe('a clock that jumps', LIMIT, () => {
       await using server = await startObedient(limits, { env });
       await using bystander = await Bystander.start(server);
       const idle = await told(server, 'exec cat');
-      for (const offset of ['+3d', '-400d', '+10y', '+0']) {
+      const ends = () => (server.stderr.match(/session \d+ ended/g) ?? []).length;
+      for (const [done, offset] of ['+3d', '-400d', '+10y', '+0'].entries()) {
         set(offset);
         await bystander.progress();
         // The program ignores SIGHUP, so that a timer ends it.
@@ -87,11 +88,13 @@ describe('a clock that jumps', LIMIT, () => {
         await wire.expect('up');
         await wire.close();
         await untilTrue(() => childrenOf(server.pid).length === 2);
+        // Its line must have the time of this offset.
+        await untilTrue(() => ends() === done + 1);
       }
       assert.equal(idle.ended, false);
       await idle.close();
       await bystander.leave();
-      await untilTrue(() => (server.stderr.match(/session \d+ ended/g) ?? []).length === 6);
+      await untilTrue(() => ends() === 6);
       const ended = server.stderr.split('\n').filter(line => / ended:/.test(line));
       const years = new Set(ended.map(line => JSON.parse(line).time.slice(0, 4)));
       assert(years.size >= 3, `the clock must have changed: ${[...years]}`);

@@ -143,8 +143,9 @@ describe('a screen', () => {
   it('is what xterm.js shows of harmless output, with a scrollback and without (property)', async () => {
     await fc.assert(
       fc.asyncProperty(outputs, fc.constantFrom(0, 5), async (pieces, scrollback) => {
-        // Widths and RIS differ intentionally; with a scrollback, xterm.js moves a saved cursor.
-        const text = pieces.join('').replaceAll(/[^\x00-\x7f]|\x1bc|\x1b\[1?J/g, '');
+        // Widths, RIS and the shift that DECRC restores differ intentionally; with a scrollback, xterm.js moves a saved
+        // cursor.
+        const text = pieces.join('').replaceAll(/[^\x00-\x7f]|[\x0e\x0f]|\x1bc|\x1b\[1?J/g, '');
         const terminal = new headless.Terminal({ cols: 20, rows: 5, scrollback: 0, allowProposedApi: true });
         await new Promise<void>(resolve => terminal.write(text, resolve));
         const screen = screenWith(text, { scrollback });
@@ -158,6 +159,18 @@ describe('a screen', () => {
       }),
       { numRuns: 150 },
     );
+  });
+
+  it('restores G0, G1 and the shift with the cursor (DECRC, and the end of the alternate screen)', () => {
+    for (const [save, restore] of [
+      ['\x1b7', '\x1b8'],
+      ['\x1b[s', '\x1b[u'],
+      ['\x1b[?1049h', '\x1b[?1049l'],
+    ]) {
+      // Saved: ASCII in G0, graphics in G1, G0 in use.
+      const screen = screenWith(`\x1b)0${save}\x1b(0\x1b)B\x0e${restore}j\x0ej\x0fj`);
+      assert.equal(rowsOf(screen)[0], 'j┘j', JSON.stringify(restore));
+    }
   });
 
   it('keeps the position of a saved cursor while text scrolls', () => {
@@ -274,7 +287,7 @@ describe('a screen', () => {
         for (const each of [screen, other]) each.write('\x1b[m\x1b(B\x1b[4l\r\n\n\n\n\nend\x1b[?1049l');
         assert.deepEqual(rowsOf(other), rowsOf(screen));
       }),
-      { numRuns: 200 },
+      { numRuns: 200, examples: [[['\x0e', '\x1b[?1049l', '\x1b(0']]] },
     );
   });
 });

@@ -12,8 +12,11 @@
  */
 import type { Terminal as Xterm } from '@xterm/xterm';
 
-/** More output than this in a frame is a flood. Programs redraw a screen with less. */
-const FLOOD_BYTES = 16 * 1024;
+/**
+ * More output than this in a frame is a flood. Programs that redraw a whole screen send as much, too; a short pause
+ * does not harm them. A slow page processes little more than this between two frames.
+ */
+const FLOOD_BYTES = 4 * 1024;
 /** The pause after a frame, in durations of the frame, and its limit. */
 const PAUSE_FACTOR = 2;
 const LONGEST_PAUSE_MS = 100;
