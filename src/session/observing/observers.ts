@@ -123,7 +123,7 @@ class Delivery {
     return this.#observers.has(observer);
   }
 
-  /** Whether there are no observers, and nothing is being delivered. */
+  /** Whether it has no observers, and delivers nothing at the moment. */
   get isUnused(): boolean {
     return this.#observers.size === 0 && this.#queue.length === 0 && !this.#isDelivering;
   }
