@@ -46,7 +46,9 @@ async function librarySymbols(target, zig, cache) {
     const source = join(directory, 'empty.c');
     writeFileSync(source, 'int empty;\n');
     const env = { ...process.env, ZIG_GLOBAL_CACHE_DIR: directory, ZIG_LOCAL_CACHE_DIR: directory };
-    await run([zig, 'cc', '-target', target, '-dynamic', '-shared', source, '-o', join(directory, 'empty.so')], env);
+    // Nothing of the compiler's own library is linked: to build it would take ten times as long.
+    const command = [zig, 'cc', '-target', target, '-dynamic', '-shared', '-rtlib=none'];
+    await run([...command, source, '-o', join(directory, 'empty.so')], env);
   }
   const exports = new Map();
   for (const path of readdirSync(directory, { recursive: true })) {
