@@ -43,9 +43,8 @@ export async function tool(spec) {
   mkdirSync(dirname(directory), { recursive: true });
   const temporary = mkdtempSync(`${directory}-`);
   try {
-    writeFileSync(join(temporary, 'package.json'), '{ "private": true }');
-    const options = ['--no-audit', '--no-fund', '--ignore-scripts', '--force', '--loglevel=error'];
-    await execute('npm', ['install', ...options, spec], { cwd: temporary, env: plainEnvironment() });
+    if (spec.startsWith('node-')) await unpack(spec, join(temporary, 'node_modules', name));
+    else await install(spec, temporary);
     // Tests run some of them as another user.
     chmodSync(temporary, 0o755);
     // Another process may have been faster.
@@ -54,6 +53,22 @@ export async function tool(spec) {
     rmSync(temporary, { recursive: true, force: true });
   }
   return installed;
+}
+
+async function install(spec, directory) {
+  writeFileSync(join(directory, 'package.json'), '{ "private": true }');
+  const options = ['--no-audit', '--no-fund', '--ignore-scripts', '--force', '--loglevel=error'];
+  await execute('npm', ['install', ...options, spec], { cwd: directory, env: plainEnvironment() });
+}
+
+/** Installs a package without dependencies. For the 200 MB of Node.js it takes a third less CPU time. */
+async function unpack(spec, directory) {
+  mkdirSync(directory, { recursive: true });
+  const options = ['--loglevel=error', '--pack-destination', directory];
+  const { stdout } = await execute('npm', ['pack', ...options, spec], { env: plainEnvironment() });
+  const archive = join(directory, stdout.trim());
+  await execute('tar', ['-xzf', archive, '-C', directory, '--strip-components=1', '--no-same-owner']);
+  rmSync(archive);
 }
 
 /** The directory with the executable of a released Node.js for this system, e.g. of version `22`. */
