@@ -11,13 +11,14 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { BuildError, compileObjects, root, run } from './addon/compile.mjs';
+import { BuildError, compileObjects, root, run, sources } from './addon/compile.mjs';
 import { hideCertificates } from './lib/tools.mjs';
+import { translateAll } from './lib/translate.mjs';
 
 const SANITIZERS = {
   address: {
     flags: ['-fsanitize=address,undefined', '-fno-sanitize-recover=undefined', '-fno-omit-frame-pointer', '-g'],
-    plainParts: /^(spawn|child)\.o$/,
+    plainParts: /^(spawn|child)\.c$/,
     library: 'libasan.so',
     env: { ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1', UBSAN_OPTIONS: 'print_stacktrace=1' },
     // Everything that calls the addon, but what starts a Node.js of its own without the sanitizer's library.
@@ -35,7 +36,7 @@ const SANITIZERS = {
   },
   thread: {
     flags: ['-fsanitize=thread', '-g'],
-    plainParts: /^(spawn|child|starter)\.o$/,
+    plainParts: /^(spawn|child|starter)\.c$/,
     library: 'libtsan.so',
     env: {},
     tests: ['test/pty/terminal/flood.test.ts', 'test/transport/tee.test.ts'].concat(
@@ -60,14 +61,23 @@ async function prepare(name, { flags, plainParts }) {
   const copy = join(root, '.cache', 'sanitize', name);
   rmSync(copy, { recursive: true, force: true });
   mkdirSync(copy, { recursive: true });
-  for (const part of ['src', 'test', 'scripts', 'package.json', 'tsconfig.json'])
-    cpSync(join(root, part), join(copy, part), { recursive: true });
+  await translateAll(['src', 'test']);
+  // Translations have the time of their source.
+  for (const part of ['src', 'test', 'scripts', 'package.json', 'tsconfig.json', '.cache/typescript'])
+    cpSync(join(root, part), join(copy, part), { recursive: true, preserveTimestamps: true });
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
-  const plain = await compileObjects(['gcc', '-pthread'], join(copy, 'plain'));
-  const sanitized = await compileObjects(['gcc', '-pthread', ...flags], join(copy, 'sanitized'));
-  const objects = sanitized.objects.map((object, index) =>
-    plainParts.test(basename(object)) ? plain.objects[index] : object,
-  );
+  const isPlain = path => plainParts.test(basename(path));
+  const files = sources();
+  const compiled = [
+    await compileObjects(['gcc', '-pthread'], join(copy, 'plain'), undefined, files.filter(isPlain)),
+    await compileObjects(
+      ['gcc', '-pthread', ...flags],
+      join(copy, 'sanitized'),
+      undefined,
+      files.filter(path => !isPlain(path)),
+    ),
+  ];
+  const objects = compiled.flatMap(part => part.objects);
   const directory = join(copy, 'native', 'build');
   mkdirSync(directory, { recursive: true });
   await run(['gcc', '-shared', '-pthread', ...flags, ...objects, '-o', join(directory, 'telpty.node')]);

@@ -103,18 +103,19 @@ export function run([file, ...args], env = process.env) {
 }
 
 /**
- * Compiles every source to an object file, as many at a time as there are processors.
+ * Compiles sources to object files, as many at a time as there are processors.
  *
  * @param {string[]} compiler The command, with the flags of the target.
  * @param {string} directory Where the object files go; emptied first.
  * @param {NodeJS.ProcessEnv} [env]
+ * @param {string[]} [files] Default: all.
  * @returns {Promise<{ objects: string[], warnings: string }>}
  */
-export async function compileObjects(compiler, directory, env) {
+export async function compileObjects(compiler, directory, env, files = sources()) {
   const headers = findHeaders();
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
-  const waiting = sources();
+  const waiting = [...files];
   const objects = [];
   let warnings = '';
   const worker = async () => {
