@@ -141,7 +141,7 @@ const fileSeconds = new Map();
 const began = performance.now();
 
 hideCertificates();
-await translateAll(['src', 'test', 'bench', 'fuzz']);
+await translateAll(['src', 'test', 'bench', 'fuzz', 'examples']);
 for (const name of tier === 'all' ? Object.keys(TIERS) : [tier]) {
   const files = all
     .filter(file => tierOf(file) === name)

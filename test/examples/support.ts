@@ -7,12 +7,17 @@ import { assertGone, assertPortFree, descendantsOf } from '../support/leaks.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
+/** The examples that this process has started. */
+const started = new Set<string>();
+
 /**
- * Starts a file of examples/ with the command in its first lines, but on a free port, and waits until it prints the
- * port.
+ * Starts a file of examples/ on a free port, and waits until it prints the port. The first start uses the loader of the
+ * command in the file's first lines. Each further one uses the loader of the tests, which takes 0.3 s of CPU time less.
  */
 export async function startExample(name: string, env: NodeJS.ProcessEnv = {}): Promise<Example> {
-  const child = spawn(process.execPath, ['--import', 'tsx', `examples/${name}.ts`], {
+  const loader = started.has(name) ? './scripts/lib/typescript.mjs' : 'tsx';
+  started.add(name);
+  const child = spawn(process.execPath, ['--import', loader, `examples/${name}.ts`], {
     cwd: ROOT,
     env: { ...process.env, PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
