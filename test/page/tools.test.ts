@@ -357,6 +357,11 @@ describe('without a mouse, and without a screen', () => {
     await user.press('Escape');
     await user.type('echo again\n');
     await user.expect(/^again$/m);
+    // At once, and not in a later event: keys in between would be lost.
+    await user.press('Control+Shift+Space');
+    const pressed = "new KeyboardEvent('keydown', { key: 'Escape', bubbles: true })";
+    await user.page.evaluate(`document.activeElement.dispatchEvent(${pressed}), window.after = document.activeElement`);
+    assert.match(String(await user.page.evaluate('after.className')), /xterm-helper-textarea/);
   });
 
   it('the screen reader mode has the lines of the terminal, and the output is announced', async () => {

@@ -46,13 +46,19 @@ export class Menu {
 
   toggle(): void {
     if (this.#isOpen) {
-      this.#element.hidePopover();
+      this.#close();
       return;
     }
     this.#chosen = false;
     this.#element.replaceChildren(...this.#items().map(item => this.#row(item)));
     this.#element.showPopover();
     this.#buttons[0]?.focus();
+  }
+
+  /** The event `toggle` comes later: until then, typed keys would be lost. */
+  #close(): void {
+    this.#element.hidePopover();
+    this.#closed();
   }
 
   get #buttons(): HTMLButtonElement[] {
@@ -85,7 +91,7 @@ export class Menu {
       Home: 0,
       End: -1,
     };
-    if (event.key === 'Tab') this.#element.hidePopover();
+    if (event.key === 'Tab' || event.key === 'Escape') this.#close();
     else if (event.key in targets) buttons.at(targets[event.key]! % buttons.length)?.focus();
     else return;
     event.preventDefault();
