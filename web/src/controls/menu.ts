@@ -16,7 +16,7 @@ export class Menu {
   readonly #items: () => readonly (MenuItem | undefined)[];
   readonly #closed: () => void;
 
-  /** @param closed called when it is closed without a choice */
+  /** @param closed called when it is closed without a choice; twice if a key closes it */
   constructor(items: () => readonly (MenuItem | undefined)[], closed: () => void) {
     this.#items = items;
     this.#closed = closed;
