@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { PATIENCE_MS } from '../../support/patience.ts';
 import type { Peer, Row } from './rows.ts';
 import { committedPart, type Result, renderTable, replacePart, resultKey } from './table.ts';
 
 /** Clients are small and mostly idle: more at a time than a machine has processors. */
 const AT_A_TIME = 4;
-const TIMEOUT = 60_000;
+/** Waits end sooner, and say what they waited for. */
+const TIMEOUT = 5 * PATIENCE_MS;
 
 /**
  * Declares the tests of one half of the matrix, one per cell. A last test compares docs/interop.md with the results, or

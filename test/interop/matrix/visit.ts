@@ -28,12 +28,25 @@ export async function arrive(visitor: Visitor, options: DeskOptions = {}): Promi
   try {
     if (visitor.first) desk.enter(visitor.first(ground.port));
     await desk.waitFor(PROMPT);
-    if (visitor.edits) await desk.untilModes(({ icanon }) => icanon === true);
+    if (visitor.edits) await settle(desk);
   } catch (error) {
     await desk[Symbol.asyncDispose]();
     throw error;
   }
   return desk;
+}
+
+/**
+ * Waits until a client that edits has learnt that it edits and echoes. A slow client gets the prompt before it has
+ * answered, and a terminal that it has not changed yet edits and echoes, too. So an empty line goes to the program and
+ * back: what the server sends because of the client's answers comes before the second prompt.
+ */
+async function settle(desk: Desk): Promise<void> {
+  const edits = () => desk.untilModes(({ icanon, echo }) => icanon === true && echo === true);
+  await edits();
+  desk.type('\r');
+  await desk.waitFor(/ready>\s*ready>$/);
+  await edits();
 }
 
 /** The program ends, and the client detects it: it exits or prints a message. */
