@@ -8,7 +8,7 @@
  *
  *   immediately   the end of EDIT, an ECHO that is switched off (WILL ECHO), flow control
  *   after 2 ms    an ECHO that is switched on again (WONT ECHO)
- *   after 10 ms   all else: EXTPROC, the bits of MODE, control characters
+ *   after 10 ms   all else: EXTPROC, the bits of MODE, control characters; each change restarts this time
  *   line-wait.ts  the start of EDIT
  *
  * For a client that sends keys none of this runs. Its terminal's modes are only read when the client's answer to WILL
@@ -37,6 +37,8 @@ const LAST_LOOK_MS = 3_200;
  * sets them all.
  */
 const SETTLE_MS = 10;
+/** How often a change restarts this time: a program that never stops setting modes is followed, too. */
+const SETTLE_RESTARTS = 5;
 /**
  * An echo that is switched on again delays the next key. This is just long enough for a shell that has read a password
  * to leave ICANON, too.
@@ -80,6 +82,8 @@ export class Editing {
   #givesLines = false;
   #rest: NodeJS.Timeout | undefined;
   #settle: NodeJS.Timeout | undefined;
+  /** Changes of modes since `#settle` was started. */
+  #restarts = 0;
   #show: NodeJS.Timeout | undefined;
   #answer: SilenceTimer | undefined;
 
@@ -138,7 +142,9 @@ export class Editing {
 
   /** The program has set its terminal's modes. */
   modesSet(): void {
-    if (this.#input !== undefined) onTerminal(() => this.#look());
+    if (this.#input === undefined) return;
+    if (this.#restarts++ < SETTLE_RESTARTS) this.#settle?.refresh();
+    onTerminal(() => this.#look());
   }
 
   /** The client has negotiated something. */
@@ -247,7 +253,9 @@ export class Editing {
   }
 
   #settleLater(): void {
-    this.#settle ??= setTimeout(() => onTerminal(() => this.#settled()), SETTLE_MS);
+    if (this.#settle !== undefined) return;
+    this.#settle = setTimeout(() => onTerminal(() => this.#settled()), SETTLE_MS);
+    this.#restarts = 0;
   }
 
   /** The program does not change its terminal's modes any more, for now. */

@@ -5,6 +5,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { addon } from '../../../src/native/load.ts';
+import { Master } from '../../../src/pty/master.ts';
+import { Editing } from '../../../src/shells/line-editing/driver.ts';
 import { CMD, OPT, type Wire, type WireEvent } from '../../support/clients/test-client.ts';
 import { untilTrue } from '../../support/leaks.ts';
 import { type Host, hostScript, XTERM } from '../../support/servers/host.ts';
@@ -257,6 +259,44 @@ test('EXTPROC is set again after a program clears it, and is cleared after a pro
   wire.send('stty "$saved"; stty raw; echo back\n');
   await wire.expect('back\n');
   await on('off');
+});
+
+test('EXTPROC changes only when the program has not set modes for 10 ms, since stty reads back what it set', async t => {
+  await using host = await hostScript(COMMANDS);
+  const { wire, said, acknowledge } = await editing(host);
+  await using _ = wire;
+  let reported = 0;
+  const { modesSet } = Editing.prototype;
+  t.mock.method(Editing.prototype, 'modesSet', function (this: Editing) {
+    reported = performance.now();
+    modesSet.call(this);
+  });
+  const rests: number[] = [];
+  let isOn = true;
+  const { setExternalProcessing } = Master.prototype;
+  t.mock.method(Master.prototype, 'setExternalProcessing', function (this: Master, on: boolean) {
+    if (isOn && !on) rests.push(performance.now() - reported);
+    isOn = on;
+    setExternalProcessing.call(this, on);
+  });
+  for (let round = 0; round < 5; round++) {
+    const before = rests.length;
+    // The first change starts the wait, the second one restarts it.
+    wire.send('stty -echo; stty raw -echo; echo raw\n');
+    assert.deepEqual((await said(3)).sort(), ['MODE 0', 'WILL BINARY', 'WILL ECHO']);
+    await wire.expect('raw\n');
+    await untilTrue(() => rests.length > before);
+    acknowledge();
+    wire.send('stty sane; echo sane\n');
+    await wire.expect('sane\r\n');
+    await said(3);
+    acknowledge();
+  }
+  // Node.js rounds times to milliseconds.
+  assert.ok(
+    Math.min(...rests) > 8,
+    `cleared ${rests.map(rest => rest.toFixed(1)).join(', ')} ms after the last change`,
+  );
 });
 
 test('special characters: the program starts with the client’s, and each side reports its changes to the other', async () => {
