@@ -129,33 +129,4 @@ describe('the output of a session over a WebSocket', { timeout: 600_000 }, () =>
     // What the terminal printed after it had discarded its output.
     assert.ok(session.bytesWritten - before < 16_000, `${session.bytesWritten - before} bytes after ^C`);
   });
-
-  it('of a page that paints slowly is little when ^C is pressed', async () => {
-    await using host = await startWeb({
-      shell: ptyShell('/bin/sh', ['-c', 'trap : INT; yes; echo INTERRUPTED; read x']),
-    });
-    await using wire = await connectWeb(host.port, { silent: true });
-    /** It processes 20 bytes per millisecond, and answers a mark once it has processed all before it. */
-    let processed = 0;
-    let answered = 0;
-    const positions: number[] = [];
-    const paint = setInterval(() => {
-      while (positions.length < marks(wire)) positions.push(wire.data.length);
-      processed = Math.min(processed + 400, wire.data.length);
-      for (; answered < positions.length && positions[answered]! <= processed; answered++) {
-        wire.send([IAC, WILL, TIMING_MARK]);
-      }
-    }, 20);
-    try {
-      await wire.untilData(100 * 1024);
-      const unprocessed = wire.data.length - processed;
-      assert.ok(unprocessed <= 48 * 1024, `${unprocessed} bytes are not processed`);
-      const before = wire.data.length;
-      wire.send('\x03');
-      await wire.expect('INTERRUPTED');
-      assert.ok(wire.data.length - before <= 48 * 1024, `${wire.data.length - before} bytes after ^C`);
-    } finally {
-      clearInterval(paint);
-    }
-  });
 });
