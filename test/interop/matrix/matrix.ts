@@ -6,8 +6,8 @@ import { committedPart, type Result, renderTable, replacePart, resultKey } from 
 
 /** Clients are small and mostly idle: more at a time than a machine has processors. */
 const AT_A_TIME = 4;
-/** Waits end sooner, and say what they waited for. */
-const TIMEOUT = 5 * PATIENCE_MS;
+/** A wait that fails ends sooner, and says what it waited for. */
+const TIMEOUT = 2 * PATIENCE_MS;
 
 /**
  * Declares the tests of one half of the matrix, one per cell. A last test compares docs/interop.md with the results, or
