@@ -13,6 +13,12 @@
 
 #include <string.h>
 
+/* Every x86-64 processor has SSE2. The sanitizers' builds are of both versions. */
+#if defined(__SSE2__) && !defined(TELPTY_NO_SIMD)
+#define HAS_SSE2
+#include <emmintrin.h>
+#endif
+
 /* One byte becomes at most \u001b. */
 #define MOST_PER_BYTE 6
 
@@ -21,18 +27,6 @@
 
 /* How many bytes are examined one by one after a character that is not copied as it is: more of its kind may follow. */
 #define SLOW_BYTES 32
-
-#define REPEATED(byte) (UINT64_C(0x0101010101010101) * (byte))
-
-/* The first byte is the lowest one. */
-static uint64_t load_word(const uint8_t *at) {
-  uint64_t word;
-  memcpy(&word, at, sizeof word);
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-  word = __builtin_bswap64(word);
-#endif
-  return word;
-}
 
 static bool is_plain(uint8_t byte) { return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\'; }
 
@@ -134,6 +128,35 @@ static char *put_special(char *out, const uint8_t **at, const uint8_t *end) {
 /* Bytes of a block: the lowest bit is that of the first byte. */
 struct found { uint64_t quoted, beyond_ascii; };
 
+#ifdef HAS_SSE2
+static inline struct found find(const uint8_t *block) {
+  struct found found = {0, 0};
+  for (int i = 0; i < BLOCK; i += 16) {
+    const __m128i bytes = _mm_loadu_si128((const __m128i *)(block + i));
+    /* The comparison is signed: bytes from 80 on are less than a space, and are taken out. */
+    const __m128i low = _mm_cmplt_epi8(bytes, _mm_set1_epi8(' '));
+    const __m128i others = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
+                                                     _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'))),
+                                        _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f)));
+    found.quoted |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_or_si128(low, others)) << i;
+    found.beyond_ascii |= (uint64_t)(unsigned)_mm_movemask_epi8(bytes) << i;
+  }
+  found.quoted &= ~found.beyond_ascii;
+  return found;
+}
+#else
+#define REPEATED(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* The first byte is the lowest one. */
+static uint64_t load_word(const uint8_t *at) {
+  uint64_t word;
+  memcpy(&word, at, sizeof word);
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+  word = __builtin_bswap64(word);
+#endif
+  return word;
+}
+
 /* The highest bits of eight bytes. */
 static inline uint64_t bits_of(uint64_t word) {
   return ((word & REPEATED(0x80)) >> 7) * UINT64_C(0x0102040810204080) >> 56;
@@ -156,6 +179,7 @@ static inline struct found find(const uint8_t *block) {
   }
   return found;
 }
+#endif
 
 /*
  * The length of a character that is copied as it is, which begins with a byte from 80 on; 0 for any other. Four bytes
@@ -179,14 +203,14 @@ static inline unsigned seen_length(const uint8_t *at) {
   return is_valid && !is_unseen(character) ? forms[form].length : 0;
 }
 
-/* Copies `length` bytes. Whole units of 16 are read and written: so most lengths cause no branch. */
+/* Copies `length` bytes, BLOCK at most. More are read and written, so that nearly all lengths take the same branch. */
 static inline char *put_plain(char *out, const uint8_t *bytes, unsigned length) {
   memcpy(out, bytes, 16);
-  for (unsigned i = 16; i < length; i += 16) memcpy(out + i, bytes + i, 16);
+  if (length > 16) memcpy(out + 16, bytes + 16, BLOCK - 16);
   return out + length;
 }
 
-/* The bytes of a block before `limit`. 16 bytes follow it, and twice that have room. */
+/* The bytes of a block before `limit`. As many bytes follow it as a block has, and twice that have room. */
 static inline char *put_block(char *out, const uint8_t *block, uint64_t quotes, unsigned limit) {
   unsigned from = 0;
   for (; quotes != 0; quotes &= quotes - 1) {
@@ -219,7 +243,7 @@ static char *put_slowly(char *out, const uint8_t **at, const uint8_t *stop, cons
 static char *put_text(char *out, const uint8_t *bytes, size_t length) {
   const uint8_t *at = bytes, *const end = bytes + length;
   unsigned checked = 0; /* bytes of the next block that belong to a character of this one */
-  while (end - at >= BLOCK + 16) {
+  while (end - at >= BLOCK + BLOCK) {
     const struct found found = find(at);
     unsigned limit = BLOCK;
     uint64_t characters = found.beyond_ascii & ~UINT64_C(0) << checked;
