@@ -127,20 +127,27 @@ export async function signalMembers(
   }
 }
 
-/** How long to wait for killed processes: until none of them has ended for {@link MAX_WAIT_MS}. */
+/**
+ * How long to wait for killed processes: until none of them has ended for {@link MAX_WAIT_MS}. An interval between two
+ * checks counts as no longer than usual: if this process was stopped meanwhile, the others may have been stopped, too.
+ */
 export class KillPatience {
   #least = Infinity;
-  #end = performance.now() + MAX_WAIT_MS;
+  #waitedMs = 0;
+  #checked = performance.now();
 
   get isOver(): boolean {
-    return performance.now() >= this.#end;
+    return this.#waitedMs >= MAX_WAIT_MS;
   }
 
   /** @param count the processes that are left. More than before do not count: a fork bomb must not extend the wait. */
   remain(count: number): void {
+    const now = performance.now();
+    this.#waitedMs += Math.min(now - this.#checked, 2 * SLOWEST_LOOK_MS);
+    this.#checked = now;
     if (count >= this.#least) return;
     this.#least = count;
-    this.#end = performance.now() + MAX_WAIT_MS;
+    this.#waitedMs = 0;
   }
 }
 

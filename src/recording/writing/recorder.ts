@@ -55,6 +55,11 @@ const START_MS = 10_000;
 const STALL_MS = 1_000;
 /** The same while nothing waits for it but recordings of ended sessions, which need memory. */
 const END_MS = 30_000;
+/**
+ * These limits are counted in intervals, in milliseconds. If the whole process is stopped, or gets no processor, then
+ * only one of them is over at its end, and not the limit.
+ */
+const TICK_MS = 250;
 
 const TOO_SLOW = { reason: 'the disk is too slow', code: 'ETIMEDOUT' };
 
@@ -374,7 +379,7 @@ export class RecorderThread {
     const { progress } = thread;
     this.#stall = setTimeout(() => {
       this.#stall = undefined;
-      this.#stalled = thread.progress === progress ? this.#stalled + STALL_MS : 0;
+      this.#stalled = thread.progress === progress ? this.#stalled + TICK_MS : 0;
       let isWaiting = false;
       for (const recording of this.#recordings.values()) {
         if (!(recording.isPaused || recording.isOver)) continue;
@@ -384,7 +389,7 @@ export class RecorderThread {
       }
       if (isWaiting) this.watch();
       else this.#stalled = 0;
-    }, STALL_MS).unref();
+    }, TICK_MS).unref();
   }
 
   /** The thread has crashed: all recordings end, and the next one starts another thread. */
@@ -487,17 +492,20 @@ class RunningThread {
   /** Blocks until all batches are written. @returns false if the disk does not answer. */
   finish(): boolean {
     const state = this.#state;
-    for (;;) {
-      const { obeyed } = this;
-      if (obeyed >= this.#lastBatch) break;
-      const { progress } = this;
-      const timeout = progress === 0 ? START_MS : STALL_MS;
-      const isLate = Atomics.wait(state, OBEYED, obeyed, timeout) === 'timed-out';
-      if (isLate && this.progress === progress) break;
+    let stalled = 0;
+    for (let { obeyed, progress } = this; obeyed < this.#lastBatch; { obeyed } = this) {
+      if (this.progress !== progress) {
+        ({ progress } = this);
+        stalled = 0;
+      }
+      if (stalled >= (progress === 0 ? START_MS : STALL_MS)) break;
+      if (Atomics.wait(state, OBEYED, obeyed, TICK_MS) === 'timed-out') stalled += TICK_MS;
     }
     for (let next = this.#receive(); next !== undefined; next = this.#receive()) this.#reported(next);
     // Not set if the thread has just been started: that can be ended.
-    return Atomics.wait(state, BUSY, 1, STALL_MS) !== 'timed-out';
+    for (stalled = 0; stalled < STALL_MS; stalled += TICK_MS)
+      if (Atomics.wait(state, BUSY, 1, TICK_MS) !== 'timed-out') return true;
+    return false;
   }
 
   async close(): Promise<void> {
