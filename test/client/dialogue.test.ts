@@ -1,6 +1,6 @@
 /** Conversations: lines, patterns, commands, logins; with scripted peers and with real servers. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { describe, test } from 'node:test';
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
@@ -207,8 +207,15 @@ test('login: names and passwords are sent as they are asked for, and refusals ar
 /** The output of a device for each command: pieces, with a pause before each except the first. */
 type Replies = Record<string, readonly string[]>;
 
+interface DeviceOptions {
+  echoes?: boolean;
+  /** Resolves when the pause before a piece is over. */
+  pause?: () => Promise<unknown>;
+}
+
 /** Plays a device that shows `prompt` and answers commands; returns when the connection has ended. */
-async function device(wire: Wire, prompt: string, replies: Replies, { echoes = true, pause = 30 } = {}): Promise<void> {
+async function device(wire: Wire, prompt: string, replies: Replies, options: DeviceOptions = {}): Promise<void> {
+  const { echoes = true, pause = () => delay(30) } = options;
   wire.send(prompt);
   for (;;) {
     let line: string;
@@ -219,7 +226,7 @@ async function device(wire: Wire, prompt: string, replies: Replies, { echoes = t
     }
     if (echoes) wire.send(`${line}\r\n`);
     for (const [index, piece] of (replies[line] ?? [`${line} is done\r\n`]).entries()) {
-      if (index > 0) await delay(pause);
+      if (index > 0) await pause();
       wire.send(piece);
     }
     wire.send(prompt);
@@ -309,6 +316,25 @@ test('exec: output whose last line has no end is followed by the known prompt', 
     await playing;
   }));
 
+/** Pauses of a device that last until `resume()`, which waits for a pause that has not begun. */
+function held() {
+  const changes = new EventEmitter();
+  let begun = 0;
+  let ended = 0;
+  return {
+    async pause(): Promise<void> {
+      const count = ++begun;
+      changes.emit('change');
+      while (ended < count) await once(changes, 'change');
+    },
+    async resume(): Promise<void> {
+      const count = ++ended;
+      changes.emit('change');
+      while (begun < count) await once(changes, 'change');
+    },
+  };
+}
+
 /** The output of a command before it is given up: nothing, lines, or text that may be a prompt. */
 const LINES = 'the first half\r\n';
 describe('exec: after a command that was given up', { concurrency: 8 }, () => {
@@ -338,15 +364,19 @@ describe('exec: after a command that was given up', { concurrency: 8 }, () => {
       test(`${name}: late output is not returned by the next one, ${echoes ? 'with' : 'without'} echo`, () =>
         pair(async (session, wire) => {
           const slow = [first, '\r\nthe second half\r\n'];
-          const playing = device(wire, '$ ', { slow }, { echoes, pause: 400 });
+          const { pause, resume } = held();
+          const playing = device(wire, '$ ', { slow }, { echoes, pause });
           await session.readUntil('$ ');
           await assert.rejects(giveUp(session));
-          // Before the rest has arrived.
-          assert.equal(await session.exec('one'), 'one is done\n');
+          const one = session.exec('one');
+          await resume();
+          assert.equal(await one, 'one is done\n');
           assert.equal(await session.exec('two'), 'two is done\n');
           await assert.rejects(giveUp(session));
-          // After the rest has arrived.
-          await session.waitFor(() => false, { timeout: 600 }).catch(() => {});
+          await resume();
+          // Until the rest has arrived, and the prompt after it.
+          do await turn();
+          while (session.bytesRead < wire.sentBytes);
           assert.equal(await session.exec('three'), 'three is done\n');
           assert.equal(await session.exec('four'), 'four is done\n');
           session.destroy();
@@ -358,10 +388,15 @@ describe('exec: after a command that was given up', { concurrency: 8 }, () => {
 
 test('exec: if a slow command pauses after text that resembles another prompt, its own prompt is still awaited', () =>
   pair(async (session, wire) => {
-    const playing = device(wire, 'router# ', { copy: ['10% ', '20%\r\n'] }, { pause: 1_300, echoes: false });
+    const { pause, resume } = held();
+    const playing = device(wire, 'router# ', { copy: ['10% ', '20%\r\n'] }, { pause, echoes: false });
     await session.readUntil('router# ');
     await assert.rejects(session.exec('copy', { timeout: 20 }), { code: 'ERR_TIMEOUT' });
-    assert.equal(await session.exec('date', { timeout: 300_000 }), 'date is done\n');
+    const date = session.exec('date', { timeout: 300_000 });
+    // Text that resembles another prompt counts as one after a second of silence.
+    await delay(1_300);
+    await resume();
+    assert.equal(await date, 'date is done\n');
     session.destroy();
     await playing;
   }));

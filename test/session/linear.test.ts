@@ -177,10 +177,11 @@ test('exec: output without an echo costs about as much as a plain loop', async (
     });
   const runs = [plain, () => exec(PROMPT), () => exec(/\S+@host:\S+\$ $/), () => exec(undefined)];
   const costs = runs.map(() => Number.POSITIVE_INFINITY);
-  for (let round = 0; round < 3; round++)
+  const isCheap = () => Math.max(...costs.slice(1)) < 4 * costs[0]!;
+  // Other work on the machine only adds to a cost: the least of as many rounds as it takes counts.
+  for (let round = 0; round < 3 || (round < 30 && !isCheap()); round++)
     for (const [index, run] of runs.entries()) costs[index] = Math.min(costs[index]!, await cost(run, 0));
-  const [loop, ...execs] = costs as [number, ...number[]];
-  assert.ok(Math.max(...execs) < 4 * loop, `a plain loop cost ${loop} us, and exec ${execs}`);
+  assert.ok(isCheap(), `a plain loop cost ${costs[0]} us, and exec ${costs.slice(1)}`);
 });
 
 test('exec: an echo on a later line is found despite a control character in it', () => {
