@@ -209,7 +209,7 @@ type Replies = Record<string, readonly string[]>;
 
 interface DeviceOptions {
   echoes?: boolean;
-  /** Resolves when the pause before a piece is over. */
+  /** Resolves at the end of the pause before a piece. */
   pause?: () => Promise<unknown>;
 }
 

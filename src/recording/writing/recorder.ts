@@ -57,7 +57,7 @@ const STALL_MS = 1_000;
 const END_MS = 30_000;
 /**
  * These limits are counted in intervals, in milliseconds. If the whole process is stopped, or gets no processor, then
- * only one of them is over at its end, and not the limit.
+ * only one interval has passed, and not the limit.
  */
 const TICK_MS = 250;
 
