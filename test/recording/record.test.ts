@@ -486,8 +486,17 @@ test('the oldest recordings are deleted first, by age and by size, and no other 
     utimesSync(file, started, started);
     return file;
   });
-  const others = ['notes', '2026-11-01T20-15-03Z-session-1.cast'];
-  for (const name of others) writeFileSync(join(path, name), '{"version":3,"term":{"cols":80,"rows":24}}\n');
+  // Other files do not count, whatever their names: one is finished, and the writer of one has died.
+  const others = [
+    'notes',
+    '2026-11-01T20-15-03Z-session-1.cast',
+    '2026-12-04T20-15-03Z-session-1.cast',
+    '2026-12-04T20-15-03Z-session-1.cast.4194305-1.part',
+  ];
+  for (const [index, name] of others.entries()) {
+    const begin = '{"version":3,"term":{"cols":80,"rows":24}}\n';
+    writeFileSync(join(path, name), begin + '\n'.repeat(index * 20_000));
+  }
   const now = Date.parse('2026-12-04T20:15:03Z');
   assert.deepEqual(finished(deleteRecordings(path, { keep: 2.5 * 86_400_000, maxSize: 0 }, now)).deleted, [files[0]]);
   assert.deepEqual(finished(deleteRecordings(path, { keep: 0, maxSize: 15_000 }, now)), {
@@ -495,6 +504,7 @@ test('the oldest recordings are deleted first, by age and by size, and no other 
     excess: 0,
   });
   assert.ok(existsSync(files[2]!));
+  assert.deepEqual(finished(deleteRecordings(path, { keep: 0, maxSize: 15_000 }, now)), { deleted: [], excess: 0 });
   for (const name of others) assert.ok(existsSync(join(path, name)));
 });
 

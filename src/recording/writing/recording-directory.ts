@@ -421,19 +421,27 @@ export function* deleteRecordings(
   now = Date.now(),
 ): Generator<void, Deletion> {
   const deleted: string[] = [];
-  const finished: { file: Named; size: number; age: number }[] = [];
+  const found: { file: Named; size: number; age: number }[] = [];
   let total = 0;
   for (const file of recordingsIn(directory)) {
     yield;
     const status = lstatSync(file.path, { throwIfNoEntry: false });
     if (status === undefined || !status.isFile()) continue;
     total += status.size;
-    if (file.writer === undefined) finished.push({ file, size: status.size, age: now - status.mtimeMs });
+    found.push({ file, size: status.size, age: now - status.mtimeMs });
   }
-  for (const { file, size, age } of finished) {
+  // Other files with the name of a recording do not count: recordings would be deleted to make room for them. They are
+  // rare, so files are only opened if all together are too large.
+  for (const { file, size } of maxSize > 0 ? found.toSorted((a, b) => b.size - a.size) : []) {
+    if (total <= maxSize) break;
+    if (!ifOurs(file, () => {})) total -= size;
+    yield;
+  }
+  for (const { file, size, age } of found) {
+    if (file.writer !== undefined) continue;
     const isOld = keep > 0 && age > keep;
     const isTooMuch = maxSize > 0 && total > maxSize;
-    if (!(isOld || isTooMuch) || !deleteOwn(file)) continue;
+    if (!(isOld || isTooMuch) || !ifOurs(file, () => unlinkSync(file.path))) continue;
     total -= size;
     deleted.push(file.path);
     yield;
@@ -441,12 +449,13 @@ export function* deleteRecordings(
   return { deleted, excess: maxSize > 0 ? Math.max(total - maxSize, 0) : 0 };
 }
 
-function deleteOwn(file: Named): boolean {
+/** Calls `action` if a file is a recording of this user. @returns whether it is one, and the action was successful. */
+function ifOurs(file: Named, action: () => void): boolean {
   const fd = openOwn(file.path, constants.O_RDONLY);
   if (fd === undefined) return false;
   try {
     if (!isOurs(file, beginningOf(fd, file.extension).header)) return false;
-    unlinkSync(file.path);
+    action();
     return true;
   } catch (error) {
     // Another process has deleted it.
