@@ -14,6 +14,7 @@ import { Transform } from 'node:stream';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
+import { mirror, mirrorOf, originalOf } from './lib/mirror.mjs';
 import { pack } from './lib/pack.mjs';
 import { hideCertificates, plainEnvironment } from './lib/tools.mjs';
 import { translateAll } from './lib/translate.mjs';
@@ -141,7 +142,12 @@ const fileSeconds = new Map();
 const began = performance.now();
 
 hideCertificates();
-await translateAll(['src', 'test', 'bench', 'fuzz', 'examples']);
+const TRANSLATED = ['src', 'web', 'test', 'bench', 'fuzz', 'examples'];
+// For the programs that tests start.
+await translateAll(TRANSLATED);
+// A report of coverage is about the files that are in the repository.
+const isMirrored = process.env.NODE_V8_COVERAGE === undefined;
+if (isMirrored) await mirror(TRANSLATED);
 for (const name of tier === 'all' ? Object.keys(TIERS) : [tier]) {
   const files = all
     .filter(file => tierOf(file) === name)
@@ -181,7 +187,8 @@ function install(tarball) {
 async function runFiles(files) {
   // Tests wait more than they compute: three files per processor keep it busy.
   const concurrency = Math.max(4, 3 * availableParallelism());
-  const events = run({ files, concurrency, timeout: FILE_LIMIT_MS });
+  const started = isMirrored ? files.map(file => mirrorOf(resolve(file))) : files;
+  const events = run({ files: started, concurrency, timeout: FILE_LIMIT_MS });
   const output = events.pipe(judge()).compose(spec);
   for await (const text of output) process.stdout.write(text);
 }
@@ -197,7 +204,8 @@ function judge() {
   const lacks = new Map();
   return new Transform({
     objectMode: true,
-    transform({ type, data }, _encoding, done) {
+    transform({ type, data: reported }, _encoding, done) {
+      const data = withOriginals(reported);
       // The closing lines are ours, over all files and tiers.
       if (
         type === 'test:summary' ||
@@ -245,6 +253,15 @@ function judge() {
       done(null, { type: failed ? 'test:fail' : 'test:pass', data: shown });
     },
   });
+}
+
+/** What the runner reports, with the files that were translated instead of their translations. */
+function withOriginals(data) {
+  const changed = {};
+  if (typeof data?.file === 'string') changed.file = originalOf(data.file);
+  if (data?.nesting === 0 && typeof data.name === 'string' && data.name.endsWith('.mjs'))
+    changed.name = relative('.', originalOf(resolve(data.name)));
+  return { ...data, ...changed };
 }
 
 /** The requirement that an error names, or undefined. The error comes from another process, so its class is lost. */

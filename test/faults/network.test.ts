@@ -7,6 +7,7 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { atExit } from '../support/cleanup.ts';
 import { requireTool } from '../support/system/tools.ts';
+import { LOADER } from '../support/typescript.ts';
 import { Bystander, startObedient, told } from './support.ts';
 
 const LIMIT = { timeout: 600_000 };
@@ -16,7 +17,7 @@ describe('the network', LIMIT, () => {
   it('loses, delays, duplicates and reorders packets: sessions are still exact', async () => {
     // In a separate namespace with a TUN device: a kernel may lack netem, but TUN is always present.
     const [address, neighbour] = ['10.99.0.1', '10.99.0.2'];
-    const visit = [process.execPath, '--import', 'tsx', here('./lossy-visit.ts'), address, neighbour];
+    const visit = [process.execPath, '--import', LOADER, here('./lossy-visit.ts'), address, neighbour];
     // All processes of the namespace end with the process that created it.
     const alone = ['--net', '--pid', '--mount-proc', '--fork', '--kill-child'];
     const words = [...alone, requireTool('python3'), here('./lossy.py'), requireTool('ip'), address, ...visit];

@@ -8,10 +8,11 @@ import { once } from 'node:events';
 import { it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { atExit } from '../support/cleanup.ts';
+import { LOADER } from '../support/typescript.ts';
 
 it('a short soak', { timeout: 600_000 }, async () => {
   const main = fileURLToPath(new URL('../../bench/soak.ts', import.meta.url));
-  const words = ['--import', 'tsx', main, '--minutes', '0.15', '--sessions', '20', '--workers', '2'];
+  const words = ['--import', LOADER, main, '--minutes', '0.15', '--sessions', '20', '--workers', '2'];
   const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'pipe'] });
   child.once(
     'close',
