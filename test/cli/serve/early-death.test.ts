@@ -47,7 +47,7 @@ describe('telpty serve with an --rlimit that is too small', { timeout: 600_000 }
   it('does not blame the CPU time limit for a SIGKILL of another cause', async () => {
     // The limit kills the child; the program itself has used no time.
     const script = 'sh -c "while :; do :; done"; kill -9 $$';
-    await using server = await startServer(['--rlimit', 'cpu=2'], { program: ['sh', '-c', script] });
+    await using server = await startServer(['--rlimit', 'cpu=1'], { program: ['sh', '-c', script] });
     await using wire = await Wire.connect(server.port, XTERM);
     await wire.untilClose();
     await server.waitForLog(/session 1 ended: .* SIGKILL"}/);

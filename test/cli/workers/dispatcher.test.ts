@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { workers as parseWorkers } from '../../../src/cli/options/values.ts';
 import { killOrphans } from '../../../src/pty/orphans.ts';
+import { lazily, runCommands } from '../../support/clients/command-lines.ts';
 import { Wire, type WireOptions } from '../../support/clients/test-client.ts';
 import {
   assertNoLeaks,
@@ -20,7 +21,7 @@ import {
   untilBlocked,
   untilTrue,
 } from '../../support/leaks.ts';
-import { CLI, type StartOptions, startServer, type TestServer } from '../../support/servers/server.ts';
+import { type StartOptions, startServer, type TestServer } from '../../support/servers/server.ts';
 
 const LIMIT = { timeout: 600_000 };
 const XTERM: WireOptions = { ttype: ['xterm'], size: [80, 24] };
@@ -283,16 +284,18 @@ describe('the end of telpty serve --workers', LIMIT, () => {
 });
 
 describe('telpty serve --workers that cannot start', LIMIT, () => {
-  const telpty = (...args: string[]) => {
-    const result = spawnSync(process.execPath, [CLI, 'serve', ...args], { encoding: 'utf8', timeout: 300_000 });
-    const errors = result.stderr.split('\n').filter(line => !line.startsWith('{"level":40'));
-    return { status: result.status, stdout: result.stdout, stderr: errors.join('\n') };
-  };
+  const telpty = (...lines: (readonly string[])[]) =>
+    runCommands(lines.map(args => ['serve', ...args])).map(({ status, stdout, stderr }) => {
+      const errors = stderr.split('\n').filter(line => !line.startsWith('{"level":40'));
+      return { status, stdout, stderr: errors.join('\n') };
+    });
 
-  for (const value of ['0', '-1', 'x', '1e9', '257', '1.5', '']) {
+  const invalid = ['0', '-1', 'x', '1e9', '257', '1.5', ''];
+  const results = lazily(() => telpty(...invalid.map(value => [`--workers=${value}`, 'cat'])));
+  for (const [index, value] of invalid.entries()) {
     it(`--workers=${value}`, () => {
       const line = `telpty: --workers: '${value}' is neither a number of processes (1 to 256) nor auto\n`;
-      assert.deepEqual(telpty(`--workers=${value}`, 'cat'), { status: 2, stdout: '', stderr: line });
+      assert.deepEqual(results()[index], { status: 2, stdout: '', stderr: line });
     });
   }
 
@@ -300,18 +303,19 @@ describe('telpty serve --workers that cannot start', LIMIT, () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address() as AddressInfo;
-    for (const args of [
+    const failing = [
       ['--port', String(port), 'cat'],
       ['--port', '0', 'no-such-program'],
       ['--port', '0', '--cwd', '/no/such', 'cat'],
       ['--port', '0', '--user', 'no such user', 'cat'],
       ['--port', '0', '--host', '192.0.2.1', '--allow-root-program', 'cat'],
-    ]) {
-      const one = telpty(...args);
+    ];
+    const single = telpty(...failing);
+    for (const one of single) {
       assert.equal(one.status, 1);
       assert.match(one.stderr, /^telpty: .*\n$/);
-      assert.deepEqual(telpty('--workers', '3', ...args), one);
     }
+    assert.deepEqual(telpty(...failing.map(args => ['--workers', '3', ...args])), single);
     other.close();
   });
 
