@@ -1,6 +1,5 @@
 /** `--web`: the gateway in the command, in one process and with workers. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -9,10 +8,11 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import bcrypt from 'bcryptjs';
+import { runCommands } from '../support/clients/command-lines.ts';
 import { ask, connectWeb, statusOf, TELNET } from '../support/clients/web-client.ts';
 import { untilTrue } from '../support/leaks.ts';
 import { selfSigned } from '../support/servers/certificates.ts';
-import { CLI, type StartOptions, startServer, type TestServer } from '../support/servers/server.ts';
+import { type StartOptions, startServer, type TestServer } from '../support/servers/server.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'telpty-web-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
@@ -235,10 +235,8 @@ for (const workers of WORKERS) {
 
 describe('the options of --web', { timeout: 600_000 }, () => {
   it('are refused if the login shell could be reached, or if they have no effect', () => {
-    const refused = (args: readonly string[], words: RegExp) => {
-      const { status, stderr } = spawnSync(process.execPath, [CLI, 'serve', ...args], { encoding: 'utf8' });
-      assert.deepEqual([status, words.test(stderr), stderr.split('\n').length], [2, true, 2], stderr);
-    };
+    const cases: [args: readonly string[], words: RegExp][] = [];
+    const refused = (args: readonly string[], words: RegExp) => cases.push([args, words]);
     refused(['--web', '0'], /^telpty: --web: .*name a PROGRAM, or use --local-user any/);
     refused(['--web', 'x', '--', 'cat'], /^telpty: --web: 'x' is not \[ADDR:\]PORT/);
     refused(['--web', '6023', '--', 'cat'], /^telpty: --web: 6023 is the port of Telnet clients/);
@@ -272,6 +270,11 @@ describe('the options of --web', { timeout: 600_000 }, () => {
       refused([...args, '--', 'cat'], new RegExp(`^telpty: --${words}`));
     }
     refused(['--web', '0', '--local-user', 'same', '--web-trust', '::1', '--', 'cat'], /^telpty: --web-trust: /);
+    const results = runCommands(cases.map(([args]) => ['serve', ...args]));
+    for (const [index, [, words]] of cases.entries()) {
+      const { status, stderr } = results[index]!;
+      assert.deepEqual([status, words.test(stderr), stderr.split('\n').length], [2, true, 2], stderr);
+    }
   });
 
   it('--port none serves browsers only', async () => {
