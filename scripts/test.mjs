@@ -142,7 +142,7 @@ const fileSeconds = new Map();
 const began = performance.now();
 
 hideCertificates();
-const TRANSLATED = ['src', 'web', 'test', 'bench', 'fuzz', 'examples'];
+const TRANSLATED = ['src', 'web', 'test', 'scripts', 'bench', 'fuzz', 'examples'];
 // For the programs that tests start.
 await translateAll(TRANSLATED);
 // A report of coverage is about the files that are in the repository.

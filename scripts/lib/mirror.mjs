@@ -37,8 +37,8 @@ export async function mirror(directories) {
     .filter(file => file.endsWith('.ts') && !file.endsWith('.d.ts') && isStale(file));
   if (stale.length === 0) return;
   const times = new Map(stale.map(file => [mirrorOf(file), modified(file)]));
-  const { build } = await import('esbuild');
-  const { outputFiles } = await build({
+  const esbuild = await import('esbuild');
+  const { outputFiles } = await esbuild.build({
     entryPoints: stale,
     outdir: tree,
     outbase: root,
@@ -47,7 +47,7 @@ export async function mirror(directories) {
     // Each file stays a module of its own: a bundle only because otherwise esbuild leaves the names of imports alone.
     bundle: true,
     treeShaking: false,
-    plugins: [{ name: 'mirror', setup }],
+    plugins: [{ name: 'mirror', setup: build => setup(build, directories) }],
     format: 'esm',
     platform: 'node',
     target: 'node20.19',
@@ -69,12 +69,13 @@ export async function mirror(directories) {
   }
 }
 
-function setup({ onResolve, onLoad }) {
+function setup({ onResolve, onLoad }, directories) {
   onResolve({ filter: /.*/ }, ({ path, kind, importer }) => {
     if (kind === 'entry-point') return undefined;
     if (!path.startsWith('.')) return { path, external: true };
     const file = join(dirname(importer), path);
     if (!path.endsWith('.ts')) return { path: pathToFileURL(file).href, external: true };
+    if (!directories.includes(relative(root, file).split(sep)[0])) return { errors: [{ text: 'is not mirrored' }] };
     const name = relative(dirname(mirrorOf(importer)), mirrorOf(file)).replaceAll(sep, '/');
     return { path: name.startsWith('.') ? name : `./${name}`, external: true };
   });
