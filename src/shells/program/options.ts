@@ -48,7 +48,10 @@ export interface PtyShellOptions extends EnvironmentPolicy {
    * reads lines, or `'never'`; default `'auto'`.
    */
   readonly linemode?: 'auto' | 'never';
-  /** Longest wait for terminal type and window size before the program starts; default 2,000. */
+  /**
+   * Longest wait for terminal type and window size before the program starts; default 2,000. Further answers that a
+   * client has agreed to give may each take an eighth of it, or 250 ms if that is longer.
+   */
   readonly negotiationTimeout?: number;
   /** Never send IAC GA, not even to clients that refuse SGA. */
   readonly neverSendGa?: boolean;

@@ -15,8 +15,10 @@ import { SilenceTimer } from '../../transport/silence-timer.ts';
 
 /** Shortest wait for a further answer, in milliseconds… */
 const GRACE_MS = 250;
-/** … or this many round trips, if these take longer. */
+/** … or this many round trips, if these take longer, … */
 const GRACE_ROUND_TRIPS = 3;
+/** … or this part of the timeout: a longer timeout is for clients that are slow, not only far away. */
+const GRACE_PART = 1 / 8;
 /**
  * How long a client that has closed its sending half, and sent nothing before, may take to respond with a reset, in
  * milliseconds.
@@ -36,6 +38,7 @@ export function readyToStart(
 ): Promise<void> {
   const { telnet, terminal } = session;
   const asked = performance.now();
+  const leastGrace = Math.max(GRACE_MS, GRACE_PART * timeout);
   let roundTrip: number | undefined;
 
   const essential = () => sizeSettled() && typeSettled();
@@ -96,7 +99,7 @@ export function readyToStart(
         grace = undefined;
       }
       if (!moreToCome()) finish();
-      else grace ??= new SilenceTimer(Math.max(GRACE_MS, GRACE_ROUND_TRIPS * (roundTrip ?? 0)), finish);
+      else grace ??= new SilenceTimer(Math.max(leastGrace, GRACE_ROUND_TRIPS * (roundTrip ?? 0)), finish);
     }
 
     session.on('telnet', look);
