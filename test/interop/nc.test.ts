@@ -47,7 +47,7 @@ test('nc -N: a program that does not end is hung up after --linger', TIMEOUT, as
 });
 
 test('nc in a terminal: a dialogue by lines', TIMEOUT, async () => {
-  await using server = await startBashServer();
+  await using server = await startBashServer(['--negotiation-timeout', '100ms']);
   await using term = await Terminal.start([requireTool('nc'), '127.0.0.1', String(server.port)]);
   await term.waitFor(/ready\$$/);
   await term.type('echo $((6 * 7))\r');

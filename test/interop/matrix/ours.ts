@@ -4,14 +4,16 @@ import type { AddressInfo } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { createServer, ptyShell } from '../../../src/index.ts';
+import { NEGOTIATION_MS } from '../../support/patience.ts';
 import { type Certificate, selfSigned } from '../../support/servers/certificates.ts';
 import { startServer } from '../../support/servers/server.ts';
 import { type Ground, shared } from './grounds.ts';
 
 export const VISIT = fileURLToPath(new URL('fixtures/visit.sh', import.meta.url));
 
+const PATIENT = ['--negotiation-timeout', `${NEGOTIATION_MS}ms`];
 /** Some clients can send only USER or only CLIENT_NAME. */
-const ACCEPT = ['--accept-env', 'USER', '--accept-env', 'CLIENT_NAME'];
+const ACCEPT = [...PATIENT, '--accept-env', 'USER', '--accept-env', 'CLIENT_NAME'];
 
 export interface TlsGround extends Ground {
   readonly certificate: Certificate;
@@ -24,7 +26,7 @@ export function characterServer(): Promise<Ground> {
 
 /** `telpty serve --mode line`. */
 export function lineServer(): Promise<Ground> {
-  return shared('line', () => startServer(['--mode', 'line'], { program: ['/bin/sh', VISIT] }));
+  return shared('line', () => startServer([...PATIENT, '--mode', 'line'], { program: ['/bin/sh', VISIT] }));
 }
 
 /** A program that first asks for a name and a password. */
@@ -36,7 +38,7 @@ export function loginServer(): Promise<Ground> {
 export function tlsServer(): Promise<TlsGround> {
   return shared('tls', async () => {
     const certificate = selfSigned('DNS:localhost,IP:127.0.0.1');
-    const server = createServer({ shell: ptyShell('/bin/sh', [VISIT]) });
+    const server = createServer({ shell: ptyShell('/bin/sh', [VISIT], { negotiationTimeout: NEGOTIATION_MS }) });
     const listener = createTlsServer({ key: certificate.key, cert: certificate.cert }, socket => {
       server.handle(socket, { remoteAddress: socket.remoteAddress });
     });

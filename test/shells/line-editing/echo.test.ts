@@ -51,7 +51,7 @@ for (const [what, sign] of Object.entries(signs)) {
 }
 
 test('a client whose kind is unknown when its program starts is sent WILL ECHO then', async () => {
-  await using host = await hostScript(SCRIPT);
+  await using host = await hostScript(SCRIPT, { negotiationTimeout: 2_000 });
   await using wire = await host.connect({ silent: true });
   wire.negotiate(WONT, OPT.NAWS);
   wire.negotiate(WILL, OPT.TTYPE);

@@ -11,7 +11,7 @@ import {
 import { preparePty } from '../../../src/pty/index.ts';
 import { Wire, type WireOptions } from '../clients/test-client.ts';
 import { assertNoLeaks, holdings } from '../leaks.ts';
-import { PATIENCE_MS } from '../patience.ts';
+import { NEGOTIATION_MS, PATIENCE_MS } from '../patience.ts';
 
 // Whatever a file's tests did: at its end no program, no zombie, no terminal and no socket of theirs is left.
 // Resources shared by all terminals exist from the first terminal until the end of the process.
@@ -82,5 +82,6 @@ export function hostScript(
   options: PtyShellOptions = {},
   server: Partial<ServerOptions> = {},
 ): Promise<Host> {
-  return Host.start({ ...server, shell: ptyShell('/bin/sh', ['-c', script], options) });
+  const shell = ptyShell('/bin/sh', ['-c', script], { negotiationTimeout: NEGOTIATION_MS, ...options });
+  return Host.start({ ...server, shell });
 }

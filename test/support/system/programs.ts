@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { NEGOTIATION_MS } from '../patience.ts';
 import { type StartOptions, startServer, type TestServer } from '../servers/server.ts';
 import { requireTool } from './tools.ts';
 
@@ -43,6 +44,7 @@ export async function startBashServer(args: readonly string[] = [], options: Sta
   const directory = mkdtempSync(join(tmpdir(), 'telpty-bash-'));
   const bash = hermeticBash();
   const own = ['--cwd', directory, '--env', `HOME=${directory}`];
+  if (!args.includes('--negotiation-timeout')) own.push('--negotiation-timeout', `${NEGOTIATION_MS}ms`);
   try {
     const server = await startServer([...own, ...bash.args, ...args], { program: bash.program, ...options });
     server.onStopped(() => rmSync(directory, { recursive: true, force: true }));
