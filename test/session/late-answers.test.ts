@@ -69,13 +69,17 @@ async function flip(session: Session, wire: Wire, side: Side, code: number, last
   const isAgreed = await agrees(wire, side, code);
   const before = words(wire, side, code).length;
   const pair = Buffer.of(255, verbOf(side, false), code, 255, verbOf(side, true), code);
+  const began = performance.now();
   wire.send(Buffer.alloc(FLIPS * pair.length, pair), [255, verbOf(side, last), code]);
   await isRead(wire);
   const name = `${optionName(code)}, ${side}, ${last ? 'on' : 'off'}`;
   const said = () => words(wire, side, code).slice(before);
   await wire.until(() => said().at(-1) === (last && isAgreed));
   assert.equal(session.telnet.isEnabled(code, side), last && isAgreed, name);
-  assert.ok(said().length < FLIPS / 20, `${name}: ${said().length} answers to ${FLIPS} switches`);
+  // A machine that needs long to read them all answers more of them: 64 immediately and one later in each 250 ms.
+  const windows = Math.floor((performance.now() - began) / 250) + 1;
+  const most = FLIPS / 20 + 65 * windows;
+  assert.ok(said().length < most, `${name}: ${said().length} answers to ${FLIPS} switches in ${windows} windows`);
 }
 
 async function flipSides(session: Session, wire: Wire, code: number): Promise<void> {

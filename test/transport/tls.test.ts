@@ -407,19 +407,26 @@ describe('TLS and plain Telnet on one port', { timeout: 600_000 }, () => {
   });
 
   it('reads the hello that arrived while it was busy for longer than that', async () => {
-    await using tls = await start({ auto: true });
-    const socket = dial(tls.host.port);
-    await untilTrue(() => addon().counts().peeks === 1);
-    // In this phase of the event loop timers are next.
-    await new Promise(setImmediate);
-    // The beginning of a TLS record, and nothing that a handshake could be.
-    socket.write(Buffer.from([22, 3, 1, 0, 4, 0, 0, 0, 0]));
-    stall(700);
-    const [answer] = (await once(socket, 'data')) as [Buffer];
-    // An alert.
-    assert.equal(answer[0], 21);
-    socket.destroy();
-    assert.equal((await tls.refusal()).reason, 'tls');
+    for (let isInTime = false; !isInTime; ) {
+      await using tls = await start({ auto: true });
+      const began = performance.now();
+      const socket = dial(tls.host.port);
+      await untilTrue(() => addon().counts().peeks === 1 || performance.now() - began > 500);
+      // In this phase of the event loop timers are next.
+      await new Promise(setImmediate);
+      // The beginning of a TLS record, and nothing that a handshake could be.
+      socket.write(Buffer.from([22, 3, 1, 0, 4, 0, 0, 0, 0]));
+      // Otherwise this process was busy before, and the next round counts.
+      isInTime = performance.now() - began < 490;
+      if (isInTime) {
+        stall(700);
+        const [answer] = (await once(socket, 'data')) as [Buffer];
+        // An alert.
+        assert.equal(answer[0], 21);
+        assert.equal((await tls.refusal()).reason, 'tls');
+      }
+      socket.destroy();
+    }
   });
 
   it('treats a later hello as part of a plain session, not as TLS', async () => {

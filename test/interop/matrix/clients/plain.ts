@@ -4,6 +4,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ByteLog } from '../../../support/format/byte-log.ts';
+import { untilTrue } from '../../../support/leaks.ts';
+import { PATIENCE_MS } from '../../../support/patience.ts';
 import { requireTool } from '../../../support/system/tools.ts';
 import { Desk } from '../desk.ts';
 import { characterServer, lineServer } from '../ours.ts';
@@ -102,14 +104,17 @@ async function curlBytes(): Promise<void> {
   const output = new ByteLog();
   child.stdout.on('data', chunk => output.append(chunk));
   const until = async (wanted: Buffer, nudge: () => void) => {
-    for (let looks = 0; !output.bytes.includes(wanted); looks++) {
-      if (looks === 1000) throw new Error(`curl printed no ${wanted}, but ${JSON.stringify(output.bytes.toString())}`);
+    const printed = () => `curl printed no ${wanted}, but ${JSON.stringify(output.bytes.toString())}`;
+    const hasPrinted = () => {
+      if (output.bytes.includes(wanted)) return true;
       nudge();
-      await delay(20);
-    }
+      return false;
+    };
+    await untilTrue(hasPrinted, PATIENCE_MS, printed);
   };
   try {
-    let meaningless = 100;
+    // One for each look, as long as the test waits.
+    let meaningless = Math.ceil(PATIENCE_MS / 20);
     child.stdin.write(`bytes ${meaningless}\n`);
     await until(Buffer.from('go\r\n'), () => {
       if (meaningless-- > 0) child.stdin.write('\n');
