@@ -93,13 +93,18 @@ async function inside(): Promise<string> {
 
 async function round(number: number): Promise<Sample> {
   const end = performance.now() + (minutes! * 60_000) / ROUNDS;
-  const report = setInterval(async () => {
-    say(`${describeSample(sample(server.pid, workers!))}, ${await inside()}; ${total()} sessions`);
+  let reported = Promise.resolve();
+  const report = setInterval(() => {
+    reported = reported.then(async () => {
+      say(`${describeSample(sample(server.pid, workers!))}, ${await inside()}; ${total()} sessions`);
+    });
   }, REPORT_MS);
   const bystander = await Bystander.start(server);
   const [delays] = await Promise.all([type(end), ...Array.from({ length: sessions! }, () => seat(end))]);
   await bystander.leave();
   clearInterval(report);
+  // The last one must not ask a server that has been stopped.
+  await reported;
   await untilTrue(() => sample(server.pid, workers!).programs === 0, REST_MS);
   // What closes after the last program: connections that wait for the other end, an idle connection for metrics.
   let now = sample(server.pid, workers!);

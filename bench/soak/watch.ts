@@ -5,7 +5,10 @@ import { childrenOf, openFds, residentBytes } from '../../test/support/leaks.ts'
 /** A server at one moment; sizes in bytes, of all its processes together. */
 export interface Sample {
   readonly resident: number;
-  /** Its share of what processes have in common is counted once. */
+  /**
+   * PSS without pages of files. Each process with the same binary, which other tests start and end, changes the share
+   * of those pages.
+   */
   readonly proportional: number;
   readonly descriptors: number;
   readonly terminals: number;
@@ -31,8 +34,8 @@ export function sample(pid: number, workers: number): Sample {
 }
 
 function proportionalBytes(pid: number): number {
-  const [, kilobytes] = /^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1')) ?? [];
-  return Number(kilobytes) * 1024;
+  const lines = readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1').matchAll(/^Pss_(?:Anon|Shmem):\s+(\d+)/gm);
+  return [...lines].reduce((sum, [, kilobytes]) => sum + Number(kilobytes), 0) * 1024;
 }
 
 const mega = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MB`;
