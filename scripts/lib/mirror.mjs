@@ -4,13 +4,13 @@
  * On Node.js 20, hooks run in another thread, and each import waits for it: a test of the library, which has 200
  * modules, takes twice as much CPU time to start with the hooks of typescript.mjs.
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { modified, OPTIONS, writeWithTime } from './translate.mjs';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const tree = join(root, '.cache', 'mirror');
-const modified = file => Math.round(statSync(file).mtimeMs);
 
 /** The translation of a file. It has the same time of modification. */
 export const mirrorOf = file => join(tree, relative(root, file).replace(/\.ts$/, '.mjs'));
@@ -44,29 +44,17 @@ export async function mirror(directories) {
     outbase: root,
     outExtension: { '.js': '.mjs' },
     write: false,
-    // Each file stays a module of its own: a bundle only because otherwise esbuild leaves the names of imports alone.
+    // Each file stays a module of its own. Only in bundles does esbuild change the names of imports.
     bundle: true,
     treeShaking: false,
     plugins: [{ name: 'mirror', setup: build => setup(build, directories) }],
-    format: 'esm',
     platform: 'node',
-    target: 'node20.19',
-    sourcemap: 'inline',
-    sourcesContent: false,
-    tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true } },
+    ...OPTIONS,
     // For import.meta.url, which has to be that of the original: tests find other files by it.
     define: { 'import.meta.url': '__originalUrl' },
     logLevel: 'error',
   });
-  for (const { path, contents } of outputFiles) {
-    const time = times.get(path) / 1_000;
-    const temporary = `${path}.${process.pid}`;
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(temporary, contents);
-    utimesSync(temporary, time, time);
-    // Another run may be using it.
-    renameSync(temporary, path);
-  }
+  for (const { path, contents } of outputFiles) writeWithTime(path, times.get(path), contents);
 }
 
 function setup({ onResolve, onLoad }, directories) {

@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 const ours = new URL('../../', import.meta.url).href;
 const root = fileURLToPath(ours);
 const cache = join(root, '.cache', 'typescript');
-const OPTIONS = {
-  loader: 'ts',
+/** Options of esbuild. */
+export const OPTIONS = {
   format: 'esm',
   target: 'node20.19',
   sourcemap: 'inline',
@@ -19,7 +19,8 @@ const OPTIONS = {
 const esbuild = () => createRequire(import.meta.url)('esbuild');
 
 const placeOf = file => join(cache, `${relative(root, file)}.js`);
-const modified = file => Math.round(statSync(file).mtimeMs);
+/** The time of modification, in milliseconds. */
+export const modified = file => Math.round(statSync(file).mtimeMs);
 
 /** The translation of a file that has not changed since, or undefined. It has the same time of modification. */
 function kept(file) {
@@ -31,13 +32,18 @@ function kept(file) {
   }
 }
 
+/** Writes a file with a time of modification, in milliseconds. Another process may be reading it. */
+export function writeWithTime(file, time, content) {
+  const temporary = `${file}.${process.pid}`;
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(temporary, content);
+  utimesSync(temporary, time / 1_000, time / 1_000);
+  renameSync(temporary, file);
+}
+
 function keep(file, time, code) {
-  const temporary = `${placeOf(file)}.${process.pid}`;
   try {
-    mkdirSync(dirname(temporary), { recursive: true });
-    writeFileSync(temporary, code);
-    utimesSync(temporary, time / 1_000, time / 1_000);
-    renameSync(temporary, placeOf(file));
+    writeWithTime(placeOf(file), time, code);
   } catch {
     // Some tests run as users who may not write here.
   }
@@ -47,7 +53,7 @@ function translate(file) {
   const known = kept(file);
   if (known !== undefined) return known;
   const time = modified(file);
-  const { code } = esbuild().transformSync(readFileSync(file, 'utf8'), { ...OPTIONS, sourcefile: file });
+  const { code } = esbuild().transformSync(readFileSync(file, 'utf8'), { ...OPTIONS, loader: 'ts', sourcefile: file });
   keep(file, time, code);
   return code;
 }
@@ -62,7 +68,7 @@ export async function translateAll(directories) {
   await Promise.all(
     files.map(async file => {
       const time = modified(file);
-      const { code } = await transform(readFileSync(file, 'utf8'), { ...OPTIONS, sourcefile: file });
+      const { code } = await transform(readFileSync(file, 'utf8'), { ...OPTIONS, loader: 'ts', sourcefile: file });
       keep(file, time, code);
     }),
   );

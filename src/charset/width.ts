@@ -36,7 +36,7 @@ export function columnsOf(codePoint: number): 0 | 1 | 2 {
 
 let segmenter: Intl.Segmenter | undefined;
 
-/** Made at first use: that takes 10 ms, as long as 4 % of the start of a server. */
+/** Made at first use: it takes 10 ms, 4 % of the start of a server. */
 function segmentsOf(text: string): Intl.Segments {
   segmenter ??= new Intl.Segmenter('en', { granularity: 'grapheme' });
   return segmenter.segment(text);

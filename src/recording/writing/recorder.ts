@@ -492,14 +492,16 @@ class RunningThread {
   /** Blocks until all batches are written. @returns false if the disk does not answer. */
   finish(): boolean {
     const state = this.#state;
+    let { progress } = this;
     let stalled = 0;
-    for (let { obeyed, progress } = this; obeyed < this.#lastBatch; { obeyed } = this) {
+    for (;;) {
+      const { obeyed } = this;
+      if (obeyed >= this.#lastBatch) break;
+      if (Atomics.wait(state, OBEYED, obeyed, TICK_MS) === 'timed-out') stalled += TICK_MS;
       if (this.progress !== progress) {
         ({ progress } = this);
         stalled = 0;
-      }
-      if (stalled >= (progress === 0 ? START_MS : STALL_MS)) break;
-      if (Atomics.wait(state, OBEYED, obeyed, TICK_MS) === 'timed-out') stalled += TICK_MS;
+      } else if (stalled >= (progress === 0 ? START_MS : STALL_MS)) break;
     }
     for (let next = this.#receive(); next !== undefined; next = this.#receive()) this.#reported(next);
     // Not set if the thread has just been started: that can be ended.

@@ -434,7 +434,7 @@ export function* deleteRecordings(
   // rare, so files are only opened if all together are too large.
   for (const { file, size } of maxSize > 0 ? found.toSorted((a, b) => b.size - a.size) : []) {
     if (total <= maxSize) break;
-    if (!ifOurs(file, () => {})) total -= size;
+    if (!ifOurs(file)) total -= size;
     yield;
   }
   for (const { file, size, age } of found) {
@@ -449,13 +449,13 @@ export function* deleteRecordings(
   return { deleted, excess: maxSize > 0 ? Math.max(total - maxSize, 0) : 0 };
 }
 
-/** Calls `action` if a file is a recording of this user. @returns whether it is one, and the action was successful. */
-function ifOurs(file: Named, action: () => void): boolean {
+/** Whether a file is a recording of this user. If it is, calls `action`, and returns false if that fails. */
+function ifOurs(file: Named, action?: () => void): boolean {
   const fd = openOwn(file.path, constants.O_RDONLY);
   if (fd === undefined) return false;
   try {
     if (!isOurs(file, beginningOf(fd, file.extension).header)) return false;
-    action();
+    action?.();
     return true;
   } catch (error) {
     // Another process has deleted it.
